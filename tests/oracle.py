@@ -1,0 +1,301 @@
+"""A second opinion on the weekly figures: raw reports in, numbers out, with nothing but dicts and sets.
+
+It shares no code with the package under test and is written from its definitions alone, so that a mistake
+has to be made twice to go unseen. Slow and obvious is the aim.
+
+It reads Trivy (bare array and schema 2), Grype, and the documents that a wrapper leaves behind when a
+scanner could not be run; other files are ignored. Only vulnerabilities count, and nothing is ever retired:
+that would take settings, and there are none here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+SEVERITIES = ("critical", "high", "medium", "low", "negligible", "unknown")  # each outranks those after it
+
+PURL_PREFIXES = {  # of packages that come without a purl, by what the scanner calls their kind
+    "alpine": "pkg:apk/alpine",
+    "debian": "pkg:deb/debian",
+    "ubuntu": "pkg:deb/ubuntu",
+    "gobinary": "pkg:golang",
+    "jar": "pkg:maven",
+    "python-pkg": "pkg:pypi",
+}
+
+Finding = tuple[str, str, str]  # asset, package, vulnerability
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a report, about one package."""
+
+    package: str
+    known: frozenset[str]  # the vulnerability, as this line alone tells it: its CVEs, else its one other id
+    ghsas: frozenset[str]  # what else it is called
+    severity: str
+    fixable: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one file says about one image."""
+
+    asset: str
+    tag: str
+    scanner: str  # empty where a failure does not tell
+    digest: str = ""
+    rows: tuple[Row, ...] = ()
+    failed: bool = False
+    siblings: frozenset[str] = frozenset()  # all tags of the asset in the same scan, this one included
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What should be said after one scan."""
+
+    diff: dict[str, int]
+    totals: dict[str, dict[str, int]]
+    open_assets: frozenset[str]
+    findings: frozenset[Finding]
+
+
+class Scan:
+    """The reports of one date, and what they can tell about those of an earlier one."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        reports = [report for file in files if (report := read(file))]
+        self._tags: dict[str, frozenset[str]] = {}
+        for report in reports:
+            self._tags[report.asset] = self._tags.get(report.asset, frozenset()) | {report.tag}
+        self.reports = [replace(report, siblings=self._tags[report.asset]) for report in reports]
+
+    def heirs(self, earlier: Report) -> list[Report]:
+        """The reports that stand in the earlier one's place: on its tag, else on what replaced the tag."""
+        tags = self._tags.get(earlier.asset, frozenset())
+        newcomers = tags - earlier.siblings
+        alike = {tag for tag in newcomers if masked(tag) == masked(earlier.tag)}
+        everything = newcomers if tags.isdisjoint(earlier.siblings) else frozenset()
+        places = {earlier.tag} & tags or alike or everything
+        return [report for report in self.reports if report.asset == earlier.asset and report.tag in places]
+
+    def looked_again(self, earlier: Report) -> bool:
+        """Whether the same scanner saw, without a failure, all that stands in the earlier one's place."""
+        heirs = self.heirs(earlier)
+        failed = any(heir.failed and heir.scanner in (earlier.scanner, "") for heir in heirs)
+        seen = {heir.tag for heir in heirs if heir.scanner == earlier.scanner and not heir.failed}
+        return bool(heirs) and not failed and seen == {heir.tag for heir in heirs}
+
+    def same_image(self, earlier: Report) -> bool:
+        """Whether the same scanner met the very same digest there."""
+        now = {heir.digest for heir in self.heirs(earlier) if heir.scanner == earlier.scanner}
+        return earlier.digest != "" and earlier.digest in now
+
+
+class Oracle:
+    """Scans in, figures out; remembers what is believed, what is gone, and which tickets are open."""
+
+    def __init__(self) -> None:
+        self._aliases: dict[str, set[str]] = {}
+        self._believed: list[Report] = []
+        self._current: frozenset[Finding] = frozenset()
+        self._gone: frozenset[Finding] = frozenset()
+        self._open: frozenset[str] = frozenset()
+
+    def scan(self, files: Iterable[Path]) -> Figures:
+        """Take in the report files of one date."""
+        scan = Scan(files)
+        for row in (row for report in scan.reports for row in report.rows):
+            for ghsa, cve in product(row.ghsas, cves(row.known)):
+                self._aliases.setdefault(ghsa, set()).add(cve)
+
+        fresh = [report for report in scan.reports if not report.failed]
+        carried = [report for report in self._believed if not scan.looked_again(report)]
+        changed = [r for r in self._believed if scan.looked_again(r) and not scan.same_image(r)]
+        rows: dict[Finding, list[Row]] = {}
+        for finding, row in self._shown(carried + fresh):
+            rows.setdefault(finding, []).append(row)
+        current = frozenset(rows)
+        unverified = current - {finding for finding, _ in self._shown(fresh)}
+
+        previous, merged = self._renamed()
+        gone = frozenset(name for finding in self._gone for name in self._names(finding))
+        arrived, left = current - previous, previous - current
+        fixed = left & {finding for finding, _ in self._shown(changed)}
+        diff = {
+            "previous": len(self._current),
+            "new": len(arrived - gone),
+            "reappeared": len(arrived & gone),
+            "fixed": len(fixed),
+            "withdrawn": len(left - fixed),
+            "merged": merged,
+            "retired": 0,
+            "unverified": len(unverified),
+            "current": len(current),
+        }
+        came = diff["previous"] + diff["new"] + diff["reappeared"]
+        went = diff["fixed"] + diff["withdrawn"] + diff["merged"] + diff["retired"]
+        assert came - went == diff["current"], diff
+
+        totals = {name: {"total": 0, "fixable": 0} for name in SEVERITIES}
+        worthy: set[str] = set()
+        for finding, lines in rows.items():
+            worst = min((line.severity for line in lines), key=SEVERITIES.index)
+            fixable = any(line.fixable for line in lines)
+            totals[worst]["total"] += 1
+            totals[worst]["fixable"] += fixable
+            if fixable and worst in ("critical", "high") and finding not in unverified:
+                worthy.add(finding[0])
+
+        self._open = (self._open & {asset for asset, _, _ in unverified}) | worthy
+        self._believed, self._current, self._gone = carried + fresh, current, gone | left
+        return Figures(diff, totals, self._open, current)
+
+    def _names(self, finding: Finding) -> set[Finding]:
+        """The finding under the ids that are known by now."""
+        asset, package, vulnerability = finding
+        return {(asset, package, name) for name in self._aliases.get(vulnerability, {vulnerability})}
+
+    def _shown(self, reports: Iterable[Report]) -> Iterator[tuple[Finding, Row]]:
+        """Every finding that the reports show, beside the row that shows it."""
+        for report in reports:
+            for row in report.rows:
+                for vulnerability in row.known:
+                    for finding in self._names((report.asset, row.package, vulnerability)):
+                        yield finding, row
+
+    def _renamed(self) -> tuple[set[Finding], int]:
+        """What was believed last, under today's ids, and how much of it thereby fell together.
+
+        A GHSA that turns out to be several CVEs goes on as one of them; the others count as new.
+        """
+        renamed = {finding for finding in self._current if self._names(finding) == {finding}}
+        merged = 0
+        for finding in sorted(self._current - renamed):
+            free = self._names(finding) - renamed
+            renamed.update(sorted(free)[:1])
+            merged += not free
+        return renamed, merged
+
+
+def read(file: Path) -> Report | None:
+    """The report in a file; nothing if it is something else."""
+    try:
+        document = json.loads(file.read_bytes())
+    except ValueError:
+        return None
+    match document:
+        case {"cmd": str(command), "exitcode": int()}:
+            return Report(*split(command.split()[-1]), "trivy" if "trivy" in command else "", failed=True)
+        case [{"Target": str()}, *_] as results:
+            target = next(result["Target"] for result in results if result.get("Class") == "os-pkgs")
+            return Report(*split(target.split(" (")[0]), "trivy", "", tuple(trivy_rows(results)))
+        case {"SchemaVersion": 2, "ArtifactName": str(image)}:
+            metadata = document.get("Metadata") or {}
+            digest = sha(metadata.get("RepoDigests")) or metadata.get("ImageID") or ""
+            return Report(*split(image), "trivy", digest, tuple(trivy_rows(document.get("Results") or [])))
+        case {"matches": list(matches), "source": {"target": {"userInput": str(image)} as target}}:
+            digest = sha(target.get("repoDigests")) or target.get("manifestDigest") or ""
+            return Report(*split(image), "grype", digest, tuple(grype_rows(matches)))
+    return None
+
+
+def trivy_rows(results: Iterable[Any]) -> Iterator[Row]:
+    """The vulnerabilities in the results of Trivy, in either form; of several CVEs the first is meant."""
+    for result in results:
+        for entry in result.get("Vulnerabilities") or []:
+            ids = [entry["VulnerabilityID"], *(entry.get("VendorIDs") or [])]
+            purl = (entry.get("PkgIdentifier") or {}).get("PURL")
+            package = plain(purl) if purl else made_up(result.get("Type"), entry["PkgName"])
+            known = cves(ids)[:1] or ids[:1]
+            fixable = bool(entry.get("FixedVersion"))
+            yield Row(package, frozenset(known), ghsas(ids), level(entry.get("Severity")), fixable)
+
+
+def grype_rows(matches: Iterable[Any]) -> Iterator[Row]:
+    """The matches of Grype; an advisory that is none itself stands for all its CVEs."""
+    for match in matches:
+        entry, artifact = match["vulnerability"], match["artifact"]
+        ids = [entry["id"], *(related["id"] for related in match.get("relatedVulnerabilities") or [])]
+        purl = artifact.get("purl")
+        package = plain(purl) if purl else made_up(artifact.get("type"), artifact["name"])
+        fixable = bool((entry.get("fix") or {}).get("versions"))
+        known = cves(ids[:1]) or cves(ids) or ids[:1]
+        yield Row(package, frozenset(known), ghsas(ids), level(entry.get("severity")), fixable)
+
+
+def cves(ids: Iterable[str]) -> list[str]:
+    """Those of the ids that are CVEs."""
+    return [name for name in ids if name.startswith("CVE-")]
+
+
+def ghsas(ids: Iterable[str]) -> frozenset[str]:
+    """Those of the ids that may be another name of a CVE; the bulletins of vendors only refer to one."""
+    return frozenset(name for name in ids if name.startswith("GHSA-"))
+
+
+def level(word: str | None) -> str:
+    """A scanner's word for how bad it is, as one of ours."""
+    ours = (word or "").lower().replace("moderate", "medium")
+    return ours if ours in SEVERITIES else "unknown"
+
+
+def plain(purl: str) -> str:
+    """A purl without version, qualifiers and subpath; an `@` that begins a scope is no version."""
+    bare = re.sub(r"@[^/]*$", "", re.split(r"[?#]", purl)[0])
+    return bare.replace("pkg:rpm/rhel/", "pkg:rpm/redhat/")
+
+
+def made_up(kind: str | None, name: str) -> str:
+    """The purl of a package that came without one."""
+    prefix = PURL_PREFIXES.get(kind or "", "pkg:generic")
+    match prefix:
+        case "pkg:golang":
+            name = name.lower()
+        case "pkg:maven":
+            name = name.replace(":", "/")
+        case "pkg:pypi":
+            name = name.lower().replace("_", "-")
+    return f"{prefix}/{quote(name)}"
+
+
+def split(reference: str) -> tuple[str, str]:
+    """An image as its fully qualified repository and tag: `nginx` is docker.io/library/nginx and latest."""
+    name, _, digest = reference.partition("@")
+    tagged = re.fullmatch(r"(.+):([^/:]+)", name)
+    repository, tag = tagged.groups() if tagged else (name, "" if digest else "latest")
+    host, _, path = repository.partition("/")
+    if not path or not re.search(r"[.:]|^localhost$", host):
+        host, path = "docker.io", repository
+    if host == "docker.io" and "/" not in path:
+        path = f"library/{path}"
+    return f"{host}/{path}", tag
+
+
+def masked(tag: str) -> str:
+    """A tag without what changes from build to build: commits, with or without git's `g`, and numbers."""
+    commits = re.sub(r"(?<![0-9A-Za-z])g?[0-9A-Fa-f]{7,}(?![0-9A-Za-z])", "#", tag)
+    return re.sub(r"[0-9]+", "#", commits)
+
+
+def sha(repo_digests: list[str] | None) -> str:
+    """The digest in the first of an image's `repository@digest`."""
+    return repo_digests[0].rpartition("@")[2] if repo_digests else ""
+
+
+def failure_document(image: str) -> bytes:
+    """What a wrapper leaves in place of the report when Trivy could not be run."""
+    failure = {
+        "stdout": {},
+        "stderr": "docker: Error response from daemon: manifest unknown\n",
+        "exitcode": 125,
+        "cmd": f"docker run --rm aquasec/trivy -f json image {image}",
+    }
+    return json.dumps(failure).encode()

@@ -1,0 +1,3 @@
+"""Turns container scan results into one good ticket per owning team, and true weekly numbers."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,223 @@
+"""One run, told top to bottom: read, check, record, diff, decide, group, plan, apply, summarise.
+
+This is the composition root: it picks back ends, calls history and collects tables. It never prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+import polars as pl
+
+from triagebot import diff
+from triagebot import plan as planning
+from triagebot import scan as scans
+from triagebot.apply import carry_out
+from triagebot.config import Config
+from triagebot.document import Told, tell
+from triagebot.errors import InputError, UnsafeError
+from triagebot.history import History, Snapshot, State, snapshot_name
+from triagebot.look import Options, View, look
+from triagebot.model import Action, Kind, Outcome, Plan, Ticket, TrackerFacts
+from triagebot.scan import Loaded, Reading
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan on disk: what to do, and the scan that it was made from."""
+
+    schema: int
+    scan: str
+    content: str
+    label: str
+    stream: str
+    taken_at: datetime
+    now: datetime
+    accept_drop: bool
+    plan: Plan
+
+
+def run(config: Config, path: Path, options: Options) -> Told:
+    """The main job. Raises what stops all of it; what stops only a part is in the document."""
+    loaded = read(config, path, options)
+    history = History(config.history)
+    with nullcontext() if options.dry_run else history.lease():
+        state, coverage = record(config, history, loaded, options)
+        view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
+        plan = Plan() if options.record_only else make_plan(config, view, options)
+        outcomes: list[Outcome] = []
+        if not (options.dry_run or options.record_only or plan.refused):
+            outcomes = carry_out(plan, view.trackers, _Noted(history, options.now), _progress(options))
+            view = _after(view, outcomes)
+        told = tell(config, options, loaded, view, plan, outcomes)
+        if not options.dry_run:
+            history.record_run(told.document["run_id"], told.document)
+        return told
+
+
+def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
+    """What a run would do, as a file that `apply` carries out. Records nothing."""
+    loaded = read(config, path, options)
+    history = History(config.history)
+    state, coverage = record(config, history, loaded, replace(options, dry_run=True))
+    view = look(config, history, state, coverage, options, keep=False)
+    plan = make_plan(config, view, options)
+    scan = loaded.scan
+    file = PlanFile(
+        PLAN_VERSION, str(path.resolve()), loaded.content, scan.label, scan.stream, scan.taken_at, options.now,
+        options.accept_drop, plan,
+    )  # fmt: skip
+    return tell(config, replace(options, dry_run=True), loaded, view, plan, []), file
+
+
+def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
+    """Record the scan of a plan file and carry the plan out. Tickets that drifted since are refused, one by one."""
+    try:
+        file = msgspec.json.decode(path.read_bytes(), type=PlanFile)
+    except OSError as error:
+        raise InputError(
+            str(path), f"cannot be read: {error.strerror}", "give a file that `triagebot plan --out` wrote"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise InputError(
+            str(path), f"no plan file: {error}", "give a file that `triagebot plan --out` wrote"
+        ) from error
+    if file.plan.refused and not options.allow_mass_close:
+        raise UnsafeError(str(path), file.plan.refused)
+    options = replace(
+        options, stream=file.stream, label=file.label, taken_at=file.taken_at, accept_drop=file.accept_drop
+    )
+    loaded = read(config, Path(file.scan), options)
+    if loaded.content != file.content:
+        raise InputError(file.scan, "the scan is not what the plan was made from", "make the plan again")
+    history = History(config.history)
+    with nullcontext() if options.dry_run else history.lease():
+        state, coverage = record(config, history, loaded, options)
+        view = look(config, history, state, coverage, options, keep=not options.dry_run)
+        outcomes: list[Outcome] = []
+        if not options.dry_run:
+            outcomes = carry_out(file.plan, view.trackers, _Noted(history, options.now), _progress(options))
+            view = _after(view, outcomes)
+        told = tell(config, options, loaded, view, file.plan, outcomes)
+        if not options.dry_run:
+            history.record_run(told.document["run_id"], told.document)
+        return told
+
+
+def standing(config: Config, options: Options) -> View:
+    """What is believed after the last recorded scan; reads only."""
+    history = History(config.history)
+    state = history.state(options.stream, keep_cache=False)
+    if state.last is None:
+        raise InputError(
+            str(config.history),
+            f"no scan of stream {options.stream!r} is recorded",
+            "run `triagebot run SCAN` first",
+        )
+    return look(config, history, state, history.scan(state.last).coverage, options, keep=False)
+
+
+def read(config: Config, path: Path, options: Options) -> Loaded:
+    """The scan as tables."""
+    reading = Reading(
+        now=options.now, taken_at=options.taken_at, label=options.label, stream=options.stream,
+        image_paths=tuple(config.settings.image_paths),
+        rewrites=tuple((r.match, r.as_) for r in config.settings.assets),
+    )  # fmt: skip
+    return scans.load(path, reading, options.progress)
+
+
+def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:
+    """Take the scan into the history, once, unless it is suspect; (state after it, coverage of the last scan).
+
+    Raises `UnsafeError` for a scan that is quarantined.
+    """
+    scan = loaded.scan
+    scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
+    name = snapshot_name(scan, loaded.content)
+    recorded = {s.name: s for s in history.snapshots(options.stream)}
+    held = recorded.get(name)
+    if held and not held.accepted and options.accept_drop:
+        if not options.dry_run:
+            history.accept(name)
+        held = replace(held, accepted=True)
+        state = history.state(options.stream)
+        return state, _last_coverage(history, state, loaded, name)
+    before = history.state(options.stream, keep_cache=not options.dry_run)
+    if held and held.accepted:
+        return before, _last_coverage(history, before, loaded, name)
+    if before.last and scan.taken_at < before.last.taken_at and not options.record_only:
+        raise InputError(
+            scan.label, f"was taken {scan.taken_at:%Y-%m-%d %H:%M}, before the last recorded scan "
+            f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
+            "pass --record-only to import an older scan, or --taken-at to say when it was taken",
+        )  # fmt: skip
+    reasons = () if options.accept_drop else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
+    if not options.dry_run:
+        history.record(scan, scope, loaded.content, reasons)
+    if reasons:
+        raise UnsafeError(
+            f"scan {scan.label}", "suspect and set aside: " + "; ".join(reasons),
+            "look at the scanner; if the scan is right, run again with --accept-drop",
+        )  # fmt: skip
+    if before.last and scan.taken_at < before.last.taken_at:
+        state = history.state(options.stream)
+        return state, _last_coverage(history, state, loaded, name)
+    step = diff.advance(before.belief, scan, scope)
+    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
+    state = State(step.belief, step.changes, step.arithmetic, snapshot)
+    if not options.dry_run:
+        history.keep(options.stream, state)
+    return state, scan.coverage
+
+
+def _last_coverage(history: History, state: State, loaded: Loaded, name: str) -> pl.DataFrame:
+    if state.last is None or state.last.name == name:
+        return loaded.scan.coverage
+    return history.scan(state.last).coverage
+
+
+def make_plan(config: Config, view: View, options: Options) -> Plan:
+    """What this run would do."""
+    settings = config.settings
+    policy = planning.Policy(options.now, settings.limits, settings.done_grace, options.allow_mass_close)
+    foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith(f"{settings.group_by}:")}
+    return planning.make(view.drafts, view.facts, view.held, policy, foreign)
+
+
+class _Noted:
+    """Journals each step of an apply in history."""
+
+    def __init__(self, history: History, now: datetime) -> None:
+        self.history, self.now = history, now
+
+    def intend(self, action: Action) -> None:
+        self.history.intend(action.tracker, action.key, self.now)
+
+    def done(self, action: Action, ticket: Ticket) -> None:
+        self.history.remember(ticket, self.now)
+        if action.kind is Kind.CREATE:
+            self.history.settle(action.tracker, action.key)
+
+
+def _progress(options: Options) -> Callable[[Action], None] | None:
+    told = options.progress
+    return (lambda action: told(f"{action.kind} {action.title}")) if told else None
+
+
+def _after(view: View, outcomes: list[Outcome]) -> View:
+    """The view with the tickets as they stand now."""
+    changed: dict[tuple[str, str], Ticket] = {(o.stands.tracker, o.stands.id): o.stands for o in outcomes if o.stands}
+    facts: dict[str, TrackerFacts] = {}
+    for name, held in view.facts.items():
+        kept = [changed.pop((name, t.id), t) for t in held.tickets]
+        new = [t for (tracker, _), t in changed.items() if tracker == name]
+        facts[name] = replace(held, tickets=(*kept, *new))
+    return replace(view, facts=facts)

@@ -1,0 +1,187 @@
+"""Reads the files that people write, and the environment. A bad file gets one error that lists all its faults."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from triagebot.errors import ConfigError
+from triagebot.files import Exemption, Rule, RuleFile, Settings, Strict, TeamFile, suggest
+from triagebot.identity import Image, inventory_image
+from triagebot.owners import charts_by_asset
+
+M = TypeVar("M", bound=Strict)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that people decided, read and checked. `base`: the folder that relative paths start from."""
+
+    base: Path
+    settings: Settings
+    rules: tuple[Rule, ...]
+    exemptions: tuple[Exemption, ...]
+    teams: TeamFile
+    charts: dict[str, set[str]]
+    inventory: frozenset[Image] | None
+
+    @property
+    def history(self) -> Path:
+        """The history folder."""
+        return self.base / self.settings.history
+
+
+def load(path: Path | None) -> Config:
+    """The configuration of a file; without one, of `triagebot.yaml` here, else the shipped defaults."""
+    if path is None:
+        here = Path("triagebot.yaml")
+        path = here if here.exists() else None
+    settings = read(path, Settings) if path else Settings()
+    base = path.resolve().parent if path else Path.cwd()
+    files = [read(base / name, RuleFile) for name in settings.rules] or [read(shipped("priority.yaml"), RuleFile)]
+    rules = tuple(rule for file in files for rule in file.rules)
+    if not rules:
+        rules = tuple(read(shipped("priority.yaml"), RuleFile).rules)
+    team_path = base / settings.teams if settings.teams else shipped("teams.yaml")
+    teams = read(team_path, TeamFile)
+    _check_trackers(team_path, teams, settings)
+    return Config(
+        base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
+        _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
+    )  # fmt: skip
+
+
+def shipped(name: str) -> Path:
+    """A default file: inside the installed package, else in the checkout."""
+    packed = Path(str(resources.files("triagebot") / "defaults" / name))
+    return packed if packed.exists() else Path(__file__).resolve().parent.parent / "rules" / name
+
+
+def read(path: Path, model: type[M]) -> M:
+    """One YAML file as its model. Raises `ConfigError` with every fault, each with its line."""
+    place = _shown(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = yaml.safe_load(text)
+    except FileNotFoundError as error:
+        raise ConfigError(place, "there is no such file", "create it, or correct the path that names it") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(place, f"cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{place}:{mark.line + 1}" if mark else place
+        raise ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}") from error
+    try:
+        return model.model_validate({} if value is None else value)
+    except ValidationError as error:
+        faults = sorted({(_line(root, f["loc"]), _fault(f, value, model)) for f in error.errors(include_url=False)})
+        raise ConfigError("", "\n".join(f"{place}:{line}: {fault}" for line, fault in faults)) from error
+
+
+def _shown(path: Path) -> str:
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def _line(root: Any, location: tuple[int | str, ...]) -> int:
+    """The line where a value stands, or its nearest parent that does."""
+    node, line = root, 1
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(step)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
+    location = [step for step in fault["loc"] if step not in ("function-after", "function-before")]
+    said = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = suggest(str(location[-1]), _known(model, location))
+        return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
+    if fault["type"] == "missing":
+        return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
+    field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
+    return f"{_where(location, value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
+
+
+def _where(location: list[Any], value: Any) -> str:
+    """`rule 'kev': ` where the fault lies in a rule that has an id, likewise for other lists and mappings."""
+    here: Any = value
+    named = ""
+    for at, step in enumerate(location):
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            break
+        parent = str(location[at - 1]) if at else ""
+        if isinstance(here, dict) and isinstance(step, int):
+            named = f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}: "
+        elif isinstance(here, dict) and parent in ("teams", "trackers"):
+            named = f"{parent.removesuffix('s')} {step!r}: "
+    return named
+
+
+def _known(model: type[Strict], location: list[Any]) -> Iterator[str]:
+    """The fields that stand where an unknown one was written."""
+    schema = model.model_json_schema()
+    here: Any = schema
+    for step in location[:-1]:
+        here = (
+            here.get("items", {})
+            if isinstance(step, int)
+            else here.get("properties", {}).get(step) or here.get("additionalProperties", {})
+        )
+        here = schema["$defs"][here["$ref"].rpartition("/")[2]] if "$ref" in here else here
+    yield from here.get("properties", {})
+
+
+def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:
+    faults = [
+        f"{_shown(path)}: team {team_id!r}: no tracker {team.tracker!r}{suggest(team.tracker, settings.trackers)}"
+        for team_id, team in teams.teams.items()
+        if team.tracker not in settings.trackers
+    ]
+    if faults:
+        raise ConfigError("", "\n".join(faults), "name one of `trackers:` in triagebot.yaml")
+
+
+def _charts(team_path: Path, teams: TeamFile) -> dict[str, set[str]]:
+    if not teams.chart_map:
+        return {}
+    path = team_path.parent / teams.chart_map
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise ConfigError(_shown(path), f"cannot be read: {error.strerror}", "correct `chart_map`") from error
+    if rows and not {"chart", "image"} <= set(rows[0]):
+        raise ConfigError(f"{_shown(path)}:1", "needs the columns chart and image", "write: manifest,chart,image")
+    return charts_by_asset((row["chart"], row["image"]) for row in rows if row["image"])
+
+
+def _inventory(path: Path) -> frozenset[Image]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(_shown(path), f"cannot be read: {error.strerror}", "correct `inventory`") from error
+    named = [re.sub(r"\s*#.*", "", line).strip() for line in lines]
+    return frozenset(inventory_image(line) for line in named if line)

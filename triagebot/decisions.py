@@ -1,0 +1,71 @@
+"""What is excused: exceptions from the file, and what people decided by closing tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from triagebot.files import Exemption
+from triagebot.model import Ticket
+from triagebot.rules import Aliases, text
+
+
+@dataclass(frozen=True)
+class Held:
+    """A person's decision on one finding, until a day."""
+
+    until: date
+    said: str
+
+
+def excused(findings: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime) -> pl.Series:
+    """The index of the first exception in force that covers each finding; null where none does."""
+    active = [(i, e) for i, e in enumerate(exemptions) if e.expires is None or now.astimezone(UTC).date() < e.expires]
+    if not active:
+        return pl.Series("excused", [None] * findings.height, dtype=pl.Int32)
+    chain = pl.coalesce([pl.when(_covers(e, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, e in active])
+    return findings.lazy().select(chain.alias("excused")).collect().to_series()
+
+
+def _covers(e: Exemption, aliases: Aliases) -> pl.Expr:
+    package = text("package", [e.package], aliases) | text("source_package", [e.package], aliases)
+    by_name = pl.col("package").str.extract(r"([^/]+)$").eq(e.package).fill_null(False)
+    return text("asset", [e.asset], aliases) & (package | by_name) & text("vulnerability", [e.vulnerability], aliases)
+
+
+def said(e: Exemption) -> str:
+    """An exception in words, for the ticket."""
+    until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
+    where = f" ({e.url})" if e.url else ""
+    return f"{e.kind}{until}: {e.reason}{where}, approved by {e.approved_by}"
+
+
+def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> Mapping[str, Held]:
+    """Decisions on findings, by finding id, read from the tickets alone.
+
+    Closing as not planned or duplicate decides on the findings that the ticket showed, until `expiry` after
+    the closing (a duplicate: until the other ticket closes); the marker carries such decisions along.
+    """
+    today = now.astimezone(UTC).date()
+    held: dict[str, Held] = {}
+    for ticket in tickets:
+        for entry in ticket.marker.held:
+            finding, _, until = entry.partition(":")
+            _hold(held, finding, date.fromisoformat(until), "decided by a person")
+        if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
+            continue
+        if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
+            until_day = date.max if ticket.duplicate_open else date.min
+        else:
+            until_day = ((ticket.closed_at or now) + expiry).astimezone(UTC).date()
+        for finding in ticket.marker.shown:
+            _hold(held, finding, until_day, f"closed as {ticket.closed_as}")
+    return {finding: decision for finding, decision in held.items() if today < decision.until}
+
+
+def _hold(held: dict[str, Held], finding: str, until: date, said: str) -> None:
+    if finding not in held or held[finding].until < until:
+        held[finding] = Held(until, said)

@@ -1,0 +1,52 @@
+"""The example: two scans of a platform, the second a week after the first, with the local tracker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from triagebot import app
+from triagebot.config import Config, load
+from triagebot.errors import InputError
+from triagebot.look import Options
+
+EXAMPLE = Path("examples/csm")
+
+
+def play(folder: Path, say: Callable[[str], None]) -> None:
+    """Run both scans into `folder` (made anew) and say what came of it."""
+    source = EXAMPLE if EXAMPLE.exists() else Path(__file__).resolve().parent.parent / EXAMPLE
+    if not source.exists():
+        raise InputError(str(EXAMPLE), "the example is not here", "run the demo in a checkout of triagebot")
+    if folder.exists() and not (folder / ".triagebot-demo").exists():
+        raise InputError(str(folder), "exists and was not made by the demo", "name another folder with --folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / ".triagebot-demo").touch()
+    config = _into(load(source / "triagebot.yaml"), folder.resolve())
+    scans = sorted((source / "scans").iterdir())
+    now = datetime.now(UTC).replace(microsecond=0)
+    for weeks, scan in zip(range(len(scans) - 1, -1, -1), scans, strict=True):
+        at = now - timedelta(weeks=weeks)
+        told = app.run(config, scan, Options(now=at, taken_at=at))
+        done = {kind: n for kind, n in told.document["plan"].items() if n}
+        say(f"{scan.name}: {told.headline}.")
+        say(f"  tickets: {', '.join(f'{n} {kind}' for kind, n in done.items()) or 'nothing to do'}")
+        for line in (*told.document["warnings"], *told.document["errors"]):
+            say(f"  {line}")
+    report = folder / "summary.md"
+    report.write_text(told.summary, encoding="utf-8")
+    say(f"tickets: {folder / 'tickets'}/ ({len(list((folder / 'tickets').glob('*.md')))} files)")
+    say(f"summary: {report}")
+
+
+def _into(config: Config, folder: Path) -> Config:
+    """The example's configuration with all that is written in `folder`."""
+    trackers = {
+        name: t.model_copy(update={"path": str(folder / t.path)}) for name, t in config.settings.trackers.items()
+    }
+    moved = {"history": str(folder / "history"), "trackers": trackers}
+    return replace(config, settings=config.settings.model_copy(update=moved))

@@ -1,0 +1,118 @@
+"""What a run has to say: the document of `--json` (DESIGN section 5) and the summary."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from triagebot import summary
+from triagebot.config import Config
+from triagebot.errors import UnsafeError
+from triagebot.look import Options, View
+from triagebot.model import Action, Kind, Outcome, Plan
+from triagebot.scan import Loaded
+
+SCHEMA = 1
+
+
+@dataclass
+class Told:
+    """The document, the summary in Markdown with its first sentence, and the exit code."""
+
+    document: dict[str, Any]
+    summary: str = ""
+    headline: str = ""
+    exit_code: int = 0
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def tell(
+    config: Config, options: Options, loaded: Loaded | None, view: View, plan: Plan, outcomes: list[Outcome]
+) -> Told:
+    """Put what was done into words and figures."""
+    said = summarised(config, options, view, plan)
+    errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors]
+    errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error]
+    warnings = [*view.warnings, *plan.warnings]
+    if loaded and loaded.ignored:
+        warnings.append(f"{loaded.ignored} files are no reports and were ignored")
+    if said.coverage.failures:
+        warnings.append(f"{said.coverage.reports_failed} reports failed: their images were not looked at")
+    document = {
+        "schema": SCHEMA,
+        "run_id": f"{options.now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+        "stream": options.stream,
+        "scan": _scan(said),
+        "diff": asdict(view.state.arithmetic),
+        "totals": {
+            r.severity: {"total": r.total, "fixable": r.fixable, "excepted": r.excepted} for r in said.severities
+        },
+        "images_total": said.images_total,
+        "images_with_critical_or_high": said.images_serious,
+        "plan": _counts(plan),
+        "actions": _actions(plan, outcomes, options),
+        "trackers": [
+            {
+                "name": name, "reachable": not facts.incomplete,
+                "deferred": sum(a.tracker == name for a in plan.deferred),
+                "reads": view.trackers[name].reads, "writes": view.trackers[name].writes,
+            }
+            for name, facts in view.facts.items()
+        ],
+        "refused": plan.refused or None,
+        "warnings": warnings,
+        "errors": errors,
+    }  # fmt: skip
+    code = UnsafeError.exit_code if plan.refused else int(bool(errors))
+    return Told(document, summary.markdown(said), summary.headline(said), code, outcomes)
+
+
+def summarised(config: Config, options: Options, view: View, plan: Plan | None = None) -> summary.Summary:
+    """The figures of the summary, as things stand."""
+    belief, last = view.state.belief, view.state.last
+    judged = view.judged
+    listed = sorted((i.asset, i.tag) for i in config.inventory or ())
+    total, serious, excepted = summary.images(judged, belief.shown, view.coverage)
+    waiting = Counter(f"{a.tracker}: {a.reason}" for a in (plan.deferred if plan else ()))
+    return summary.Summary(
+        label=last.label if last else "", stream=options.stream, taken_at=last.taken_at if last else options.now,
+        severities=summary.severities(judged), arithmetic=view.state.arithmetic,
+        coverage=summary.coverage(view.coverage, belief.shown, listed),
+        images_total=total, images_serious=serious, images_serious_excepted=excepted,
+        teams=summary.teams(judged, belief.shown, view.tickets, config.teams, view.ownership.team_of, options.now),
+        unowned=tuple(sorted(view.ownership.unowned)),
+        waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
+    )  # fmt: skip
+
+
+def _scan(said: summary.Summary) -> dict[str, Any]:
+    c = said.coverage
+    return {
+        "label": said.label, "taken_at": said.taken_at.isoformat(), "reports_scanned": c.reports_scanned,
+        "reports_failed": c.reports_failed, "images_scanned": c.images_scanned, "images_failed": c.images_failed,
+        "images_missing": c.images_missing,
+    }  # fmt: skip
+
+
+def _counts(plan: Plan) -> dict[str, int]:
+    counted = Counter(a.kind.value for a in plan.actions)
+    return {**{kind.value: counted.get(kind.value, 0) for kind in Kind}, "deferred": len(plan.deferred)}
+
+
+def _actions(plan: Plan, outcomes: Sequence[Outcome], options: Options) -> list[dict[str, Any]]:
+    done = {id(o.action): o for o in outcomes}
+    pending = "refused" if plan.refused else "planned"
+    told = [_action(a, done.get(id(a)), pending) for a in plan.actions]
+    return told + [_action(a, None, "deferred") for a in plan.deferred]
+
+
+def _action(action: Action, outcome: Outcome | None, pending: str) -> dict[str, Any]:
+    return {
+        "kind": action.kind.value, "cause": action.cause.value, "key": action.key, "team": action.team,
+        "tracker": action.tracker, "priority": action.priority, "title": action.title, "reason": action.reason,
+        "ticket": {"id": outcome.ticket if outcome else action.ticket, "url": outcome.url if outcome else action.url},
+        "outcome": outcome.outcome if outcome else pending,
+    }  # fmt: skip

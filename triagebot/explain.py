@@ -1,0 +1,101 @@
+"""Why a ticket or a finding is as it is, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from triagebot.config import Config
+from triagebot.decisions import said
+from triagebot.errors import InputError
+from triagebot.identity import finding_id
+from triagebot.look import Options, View
+from triagebot.model import FINDING, Draft, Ticket
+from triagebot.render import plain
+from triagebot.rules import NO_RULE
+
+
+def explained(config: Config, options: Options, view: View, what: str) -> str:
+    """A few lines per ticket or finding that `what` names. Raises `InputError` where it names nothing."""
+    lines = _ticket(view, what) + _findings(config, view, what)
+    if not lines:
+        raise InputError(
+            what,
+            "no ticket, finding or vulnerability of that name is known",
+            "give a ticket key or file, an 8-digit finding id, or a CVE",
+        )
+    return "".join(f"{plain(line, 500) if not line.startswith('  ') else '  ' + plain(line, 500)}\n" for line in lines)
+
+
+def _ticket(view: View, what: str) -> list[str]:
+    name = what.rpartition("/")[2]
+    drafts = {d.key: d for d in view.drafts}
+    found = [t for t in view.tickets if what in (t.marker.key, t.id, t.url) or t.id == name]
+    lines: list[str] = []
+    for ticket in found:
+        lines += [f"ticket {ticket.id} ({ticket.marker.key}): {_standing(ticket)}"]
+        if draft := drafts.get(ticket.marker.key):
+            lines += _why(draft)
+    for draft in view.drafts:
+        if draft.key == what and not found:
+            lines += [f"no ticket yet for {draft.key}", *_why(draft)]
+    return lines
+
+
+def _standing(ticket: Ticket) -> str:
+    if ticket.is_open:
+        return f"open, priority {ticket.marker.priority}, due {ticket.marker.due or 'not set'}"
+    who = "triagebot" if ticket.closed_by_us else "a person"
+    return f"closed as {ticket.closed_as} by {who}"
+
+
+def _why(draft: Draft) -> list[str]:
+    counted = (
+        f"{len(draft.lines)} findings to act on ({sum(x.verified for x in draft.lines)} seen by the last scan), "
+        f"{len(draft.attached)} attached, {len(draft.excused)} excused, {len(draft.gone)} gone"
+    )
+    lines = [f"  should be: {draft.want.value}; {counted}"]
+    lines += [
+        f"  {x.id} {x.vulnerability} in {x.name} {', '.join(x.installed)}: rule {x.rule} ({x.because})"
+        for x in draft.lines
+    ]
+    return lines + [f"  {x.id} {x.vulnerability} in {x.name}: {x.excuse}" for x in draft.excused]
+
+
+def _findings(config: Config, view: View, what: str) -> list[str]:
+    aliases = dict(view.state.belief.aliases.iter_rows())
+    named = {what, what.upper(), aliases.get(what, what)}
+    rows = view.judged.filter(pl.col("vulnerability").is_in(sorted(named)))
+    if rows.is_empty() and len(what) == 8:
+        ids = [finding_id(*f) == what for f in view.judged.select(FINDING).iter_rows()]
+        rows = view.judged.filter(pl.Series(ids, dtype=pl.Boolean))
+    lines = [line for row in rows.iter_rows(named=True) for line in _finding(config, view, row)]
+    for row in view.state.belief.gone.iter_rows(named=True):
+        finding = finding_id(row["asset"], row["package"], row["vulnerability"])
+        if what == finding or row["vulnerability"] in named:
+            lines.append(
+                f"finding {finding}: {row['vulnerability']} in {row['package']} of {row['asset']}: "
+                f"{row['how']} in scan {row['label']}"
+            )
+    return lines
+
+
+def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
+    rule = [*config.rules, NO_RULE][row["rule"]]
+    finding = finding_id(row["asset"], row["package"], row["vulnerability"])
+    excuse = said(config.exemptions[row["excused"]]) if row["excused"] is not None else ""
+    if not excuse and finding in view.held:
+        excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
+    seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
+    shown = [t.id for t in view.tickets if finding in t.marker.shown]
+    return [
+        f"finding {finding}: {row['vulnerability']} in {row['package']} of {row['asset']}",
+        f"  {row['severity']} by {row['severity_source'] or row['scanner']}, "
+        f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
+        f"fixed in {row['fixed_version'] or 'no version'}",
+        f"  first seen {row['first_seen']:%Y-%m-%d}, {seen}; team {row['team']}",
+        f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
+        + (f"; excused: {excuse}" if excuse else ""),
+        f"  ticket: {', '.join(shown) if shown else 'none shows it'}",
+    ]

@@ -1,0 +1,241 @@
+"""The files that people write: their fields, defaults and faults. JSON Schemas come from these models."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic import field_validator as checks
+
+TEXT_FIELDS = (
+    "asset", "kind", "package", "source_package", "installed_version", "fixed_version", "fix_state", "vulnerability",
+    "severity", "severity_source", "location", "title", "url", "scanner", "team",
+)  # fmt: skip
+NUMBER_FIELDS = ("cvss", "epss", "age")
+FLAG_FIELDS = ("fixable", "kev")
+LOGIC = ("any", "all", "not")
+WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
+
+COMPARISON = re.compile(r"^\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*d?\s*$")
+_DURATION = re.compile(r"^(\d+)\s*([hdw])$")
+_UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str) and (found := _DURATION.match(value.strip())):
+        return int(found[1]) * _UNIT[found[2]]
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError(f"{value!r} is no duration; write for example 12h, 3d or 2w")
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(lambda d: f"{int(d.total_seconds() // 3600)}h", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+\s*[hdw]$", "examples": ["3d", "12h"]}),
+]
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Texts = Annotated[list[str], BeforeValidator(_listed)]
+
+
+class Strict(BaseModel):
+    """A model that knows all its fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rule(Strict):
+    """One line of the rule file: the first whose `when` matches a finding decides."""
+
+    id: str = Field(min_length=1)
+    when: dict[str, Any]
+    priority: str = Field(pattern=r"^P\d$")
+    due: Duration | None = None
+    action: Literal["ticket", "attach", "report", "ignore"]
+    because: str
+
+    @checks("when")
+    @classmethod
+    def _known(cls, when: dict[str, Any]) -> dict[str, Any]:
+        faults = list(_when_faults(when))
+        if faults:
+            raise ValueError("; ".join(faults))
+        return when
+
+
+def _when_faults(when: dict[str, Any]) -> list[str]:
+    faults: list[str] = []
+    for name, value in when.items():
+        if name == "not":
+            faults += _when_faults(value) if isinstance(value, dict) else ["'not' takes one condition"]
+        elif name in ("any", "all"):
+            if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+                faults.append(f"{name!r} takes a list of conditions")
+            else:
+                faults += [fault for part in value for fault in _when_faults(part)]
+        elif name in FLAG_FIELDS:
+            if not isinstance(value, bool):
+                faults.append(f"{name!r} takes true or false, not {value!r}")
+        elif name in NUMBER_FIELDS:
+            if not isinstance(value, int | float) and not (isinstance(value, str) and COMPARISON.match(value)):
+                faults.append(f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}")
+        elif name in TEXT_FIELDS:
+            if not all(isinstance(v, str) for v in (value if isinstance(value, list) else [value])):
+                faults.append(f"{name!r} takes a text or a list of texts, not {value!r}")
+        else:
+            faults.append(f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}")
+    return faults
+
+
+def suggest(name: str, known: Any) -> str:
+    """`; did you mean 'epss'?`, or nothing."""
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class Exemption(Strict):
+    """One excused set of findings. It ends on the day `expires`."""
+
+    asset: str = "*"
+    package: str = "*"
+    vulnerability: str = "*"
+    kind: Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
+    reason: str = Field(min_length=1)
+    approved_by: str = Field(min_length=1)
+    expires: date | None = None
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Exemption:
+        if self.expires is None and self.kind != "not-affected":
+            raise ValueError(f"an exception of kind {self.kind!r} needs 'expires'")
+        if self.kind == "tracked-elsewhere" and not self.url:
+            raise ValueError("an exception of kind 'tracked-elsewhere' needs 'url'")
+        if (self.asset, self.package, self.vulnerability) == ("*", "*", "*"):
+            raise ValueError("it would excuse everything; name an asset, a package or a vulnerability")
+        return self
+
+
+class RuleFile(Strict):
+    """`rules/*.yaml`: rules, exceptions, or both."""
+
+    rules: list[Rule] = []
+    exceptions: list[Exemption] = []
+
+    @checks("rules")
+    @classmethod
+    def _distinct(cls, rules: list[Rule]) -> list[Rule]:
+        seen: set[str] = set()
+        for rule in rules:
+            if rule.id in seen:
+                raise ValueError(f"rule {rule.id!r} stands twice")
+            seen.add(rule.id)
+        return rules
+
+
+class Team(Strict):
+    """Who owns images, and where their tickets go. The id is stable, `name` is display only."""
+
+    name: str = ""
+    tracker: str = "default"
+    repo: str = ""
+    component: str = ""
+    mention: str = ""
+    assignees: list[str] = []
+    labels: list[str] = []
+    was: list[str] = []
+
+
+class Owner(Strict):
+    """One line of the image map: by image glob, or by the chart that holds the image."""
+
+    match: Texts = []
+    chart: Texts = []
+    team: str
+
+    @model_validator(mode="after")
+    def _one(self) -> Owner:
+        if bool(self.match) == bool(self.chart):
+            raise ValueError("give either 'match' or 'chart'")
+        return self
+
+
+class TeamFile(Strict):
+    """`rules/teams.yaml`."""
+
+    teams: dict[str, Team] = Field(min_length=1)
+    unowned: str
+    chart_map: str = ""
+    images: list[Owner] = []
+
+    @model_validator(mode="after")
+    def _known_teams(self) -> TeamFile:
+        named = [("unowned", self.unowned), *((f"images[{i}]", o.team) for i, o in enumerate(self.images))]
+        faults = [f"{where}: no team {t!r}{suggest(t, self.teams)}" for where, t in named if t not in self.teams]
+        if any(owner.chart for owner in self.images) and not self.chart_map:
+            faults.append("lines with 'chart' need 'chart_map'")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+
+class Limits(Strict):
+    """What one run may do to one tracker."""
+
+    new_tickets: int = Field(50, ge=0)
+    writes: int = Field(400, ge=0)
+    close_fraction: float = Field(0.5, ge=0, le=1)
+
+
+class Rewrite(Strict):
+    """A registry that moved: images that match are known `as` the other name."""
+
+    match: str
+    as_: str = Field(alias="as")
+
+
+class TrackerSettings(Strict):
+    """One place for tickets."""
+
+    type: Literal["local"]
+    path: str = "tickets"
+
+
+class Settings(Strict):
+    """`triagebot.yaml`. Paths are relative to the folder of that file."""
+
+    history: str = ".triagebot"
+    rules: list[str] = []
+    teams: str = ""
+    inventory: str = ""
+    image_paths: Texts = ["docker/{image}/snyk.json"]
+    retire_after: int = Field(0, ge=0)
+    drop_fraction: float = Field(0.5, ge=0, le=1)
+    assets: list[Rewrite] = []
+    group_by: Literal["image", "upgrade"] = "image"
+    limits: Limits = Limits()
+    done_grace: Duration = timedelta(days=14)
+    decision_expiry: Duration = timedelta(days=90)
+    backlog: Literal["ticket", "baseline"] = "ticket"
+    trackers: dict[str, TrackerSettings] = {"default": TrackerSettings(type="local")}
+
+
+FILES: dict[str, type[Strict]] = {"triagebot": Settings, "rules": RuleFile, "teams": TeamFile}
+"""The files that `triagebot schema` describes."""

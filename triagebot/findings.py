@@ -1,0 +1,49 @@
+"""The findings table: one row per believed finding, with every column that a rule can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import polars as pl
+
+from triagebot.diff import RANK
+from triagebot.model import FINDING, Belief
+
+
+def findings(belief: Belief, team_of: Mapping[str, str], now: datetime) -> pl.DataFrame:
+    """Fold what is shown to findings.
+
+    Severity is the highest that any row gives (its source beside it), fixable if any row is. `age`: whole days
+    since `first_seen`. `kev` and `epss` are there for rules; no feed fills them yet.
+    """
+    rank = pl.col("severity").replace_strict(RANK, default=0, return_dtype=pl.Int8)
+    worst = rank.arg_max()
+    first = ("kind", "source_package", "location", "title", "url", "scanner")
+    folded = (
+        belief.shown.lazy()
+        .group_by(FINDING, maintain_order=True)
+        .agg(
+            *(pl.col(name).first() for name in first),
+            pl.col("severity").get(worst),
+            pl.col("severity_source").get(worst),
+            pl.col("cvss").max(),
+            pl.col("fixable").any(),
+            pl.col("verified").any(),
+            pl.col("missed").min(),
+            *(_of_fixable(name) for name in ("installed_version", "fixed_version", "fix_state")),
+        )
+        .join(belief.known.lazy().select([*FINDING, "first_seen", "baseline"]), on=FINDING, how="left")
+        .with_columns(
+            team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String),
+            age=(pl.lit(now) - pl.col("first_seen")).dt.total_days(),
+            kev=pl.lit(False),
+            epss=pl.lit(None, dtype=pl.Float64),
+        )
+    )
+    return folded.collect()
+
+
+def _of_fixable(name: str) -> pl.Expr:
+    """The value of the first row that an upgrade fixes, else of the first."""
+    return pl.col(name).get(pl.col("fixable").cast(pl.Int8).arg_max())

@@ -1,0 +1,295 @@
+"""Findings -> drafts: the line between tables and objects. One draft per ticket key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import polars as pl
+
+from triagebot.decisions import Held, said
+from triagebot.files import Exemption, Rule, TeamFile
+from triagebot.identity import finding_id, masked, package_name
+from triagebot.model import FINDING, Belief, Change, Draft, Gone, Line, Ticket, Want
+from triagebot.rules import NO_RULE, digest
+from triagebot.versions import branch_fix, split
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How findings become tickets, and what they are judged by."""
+
+    by: Literal["image", "upgrade"]
+    rules: Sequence[Rule]
+    exemptions: Sequence[Exemption]
+    teams: TeamFile
+    team_of: Mapping[str, str]
+    stream: str = "main"
+    baseline: bool = False
+
+
+def drafts(
+    judged: pl.DataFrame,
+    belief: Belief,
+    coverage: pl.DataFrame,
+    tickets: Iterable[Ticket],
+    held: Mapping[str, Held],
+    grouping: Grouping,
+) -> list[Draft]:
+    """One draft per key that has something to act on or that has a ticket.
+
+    `judged`: the findings table with `rule` and `excused` (indices); `coverage`: of the last scan; `tickets`:
+    those of this stream; `held`: people's decisions by finding id.
+    """
+    owned = [t for t in tickets if t.marker.stream == grouping.stream]
+    lines = _Lines(judged, belief, held, grouping)
+    by_key: dict[str, list[_Judged]] = defaultdict(list)
+    for item in lines.relevant(owned):
+        by_key[item.key].append(item)
+    seen = _Coverage(coverage, belief)
+    gone = _gone(belief, owned)
+    markers: dict[str, list[Ticket]] = defaultdict(list)
+    for ticket in owned:
+        markers[ticket.marker.key].append(ticket)
+    keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
+    unverified = lines.unverified()
+    made = (
+        _draft(key, by_key.get(key, []), markers.get(key, []), gone, seen, key in unverified, grouping) for key in keys
+    )
+    return [draft for draft in made if draft is not None]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    key: str
+    line: Line
+    rule: Rule
+    baseline: bool
+
+
+class _Lines:
+    """Turns the few rows that tickets show into objects."""
+
+    def __init__(self, judged: pl.DataFrame, belief: Belief, held: Mapping[str, Held], grouping: Grouping) -> None:
+        self.judged, self.shown, self.held, self.grouping = judged, belief.shown, held, grouping
+        self.rules = [*grouping.rules, NO_RULE]
+
+    def relevant(self, tickets: Sequence[Ticket]) -> list[_Judged]:
+        """Findings whose rule says ticket or attach, and all that a ticket shows, whatever rules say now."""
+        acting = [i for i, rule in enumerate(self.rules) if rule.action in ("ticket", "attach")]
+        rows = self.judged.filter(pl.col("kind") == "vulnerability").with_columns(acts=pl.col("rule").is_in(acting))
+        rows = pl.concat([rows.filter("acts"), self._shown(rows.filter(~pl.col("acts")), tickets)])
+        details = self._details(rows)
+        return [self._judged(row, details[row["asset"], row["package"], row["vulnerability"]])
+                for row in rows.iter_rows(named=True)]  # fmt: skip
+
+    def unverified(self) -> set[str]:
+        """The keys with a finding that nobody looked at again."""
+        rows = self.judged.filter(~pl.col("verified")).select("asset", "team", "source_package", "package")
+        return {self._key(*row) for row in rows.unique().iter_rows()}
+
+    def _shown(self, rows: pl.DataFrame, tickets: Sequence[Ticket]) -> pl.DataFrame:
+        """The rows that a ticket shows. Ids are hashes, so only rows that can be meant are hashed."""
+        ids = {finding for t in tickets for finding in t.marker.shown}
+        keys = [t.marker.key.removesuffix(f"@{self.grouping.stream}") for t in tickets]
+        assets = [key.partition(":")[2] for key in keys if key.startswith("image:")]
+        sources = [key.split(":", 2)[2] for key in keys if key.startswith("upgrade:")]
+        name = pl.col("package").str.extract(r"([^/]+)$")
+        near = rows.filter(
+            pl.col("asset").is_in(assets) | pl.col("source_package").is_in(sources) | name.is_in(sources)
+        )
+        meant = [finding_id(*finding) in ids for finding in near.select(FINDING).iter_rows()]
+        return near.filter(pl.Series(meant, dtype=pl.Boolean))
+
+    def _details(self, rows: pl.DataFrame) -> dict[tuple[str, str, str], list[tuple[str, str, str]]]:
+        places: dict[tuple[str, str, str], list[tuple[str, str, str]]] = defaultdict(list)
+        held = self.shown.join(rows.select(FINDING), on=FINDING, how="semi")
+        for asset, package, vulnerability, tag, installed, fixed in held.select(
+            [*FINDING, "tag", "installed_version", "fixed_version"]
+        ).iter_rows():
+            places[asset, package, vulnerability].append((tag, installed, fixed))
+        return places
+
+    def _judged(self, row: Mapping[str, Any], places: list[tuple[str, str, str]]) -> _Judged:
+        rule = self.rules[row["rule"]]
+        package, asset = row["package"], row["asset"]
+        finding = finding_id(asset, package, row["vulnerability"])
+        excuse = ""
+        if row["excused"] is not None:
+            excuse = said(self.grouping.exemptions[row["excused"]])
+        elif decision := self.held.get(finding):
+            until = "" if decision.until.year == 9999 else f", until {decision.until:%Y-%m-%d}"
+            excuse = decision.said + until
+        fixes = [branch_fix(package, installed, split(fixed)) for _, installed, fixed in places if fixed]
+        line = Line(
+            id=finding, vulnerability=row["vulnerability"], package=package, name=package_name(package),
+            asset=asset, severity=row["severity"], severity_source=row["severity_source"],
+            priority=rule.priority, rule=rule.id, because=rule.because, fixable=row["fixable"],
+            due=row["first_seen"] + rule.due if rule.due else None, first_seen=row["first_seen"],
+            verified=row["verified"], missed=row["missed"],
+            tags=tuple(sorted({tag for tag, _, _ in places if tag})),
+            installed=tuple(sorted({installed for _, installed, _ in places if installed})),
+            fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
+        )  # fmt: skip
+        key = self._key(asset, row["team"], row["source_package"], package)
+        return _Judged(key, line, rule, bool(row["baseline"]))
+
+    def _key(self, asset: str, team: str, source: str, package: str) -> str:
+        grouped = f"upgrade:{team}:{source or package_name(package)}"
+        return keyed(f"image:{asset}" if self.grouping.by == "image" else grouped, self.grouping.stream)
+
+
+def keyed(key: str, stream: str) -> str:
+    """The key with its stream; the default stream goes without."""
+    return key if stream == "main" else f"{key}@{stream}"
+
+
+class _Coverage:
+    """What the last scan looked at, in the hashed form in which markers remember it."""
+
+    def __init__(self, coverage: pl.DataFrame, belief: Belief) -> None:
+        self.worked: set[str] = set()
+        failed: set[str] = set()
+        self.scanned_at: dict[str, datetime] = {}
+        self.images: dict[str, set[str]] = defaultdict(set)
+        told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at")
+        for asset, tag, scanner, digest_, status, at in told.iter_rows():
+            names = {hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)}
+            if status == "scanned":
+                self.worked |= names
+                self.scanned_at[asset] = max(at, self.scanned_at.get(asset, at))
+                self.images[asset].add(
+                    f"{hashed(asset, tag, scanner)}.{hashed(asset, masked(tag), scanner)}.{hashed(digest_ or tag)}"
+                )
+            else:
+                failed |= names | {hashed(asset, tag, s) for s in ("trivy", "grype", "snyk") if not scanner}
+        self.worked -= failed
+
+    def looked_at(self, images: Iterable[str]) -> bool:
+        """Whether each image that a marker names was scanned again, under its tag or one of the same line."""
+        named = [image.split(".") for image in images]
+        return bool(named) and all(tag in self.worked or line in self.worked for tag, line, _ in named)
+
+
+def hashed(*parts: str) -> str:
+    """Eight hex digits for a marker."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
+
+
+def _gone(belief: Belief, tickets: Sequence[Ticket]) -> dict[str, Gone]:
+    """The findings that left, by id; only those that a ticket showed are needed."""
+    wanted = {finding for t in tickets for finding in t.marker.shown}
+    if not wanted or belief.gone.is_empty():
+        return {}
+    left = {}
+    for row in belief.gone.iter_rows(named=True):
+        finding = finding_id(row["asset"], row["package"], row["vulnerability"])
+        if finding in wanted:
+            left[finding] = Gone(
+                finding, row["vulnerability"], package_name(row["package"]), row["asset"], row["how"],
+                row["label"], _image(row["tag"], row["digest"]), _image(row["tag_after"], row["digest_after"]),
+                row["installed_version"], row["version_after"],
+            )  # fmt: skip
+    return left
+
+
+def _image(tag: str, digest_: str) -> str:
+    return f"{tag}@{digest_[:19]}" if digest_ else tag
+
+
+def _draft(
+    key: str,
+    items: list[_Judged],
+    tickets: list[Ticket],
+    gone: Mapping[str, Gone],
+    seen: _Coverage,
+    has_unverified: bool,
+    grouping: Grouping,
+) -> Draft | None:
+    shown = {finding for t in tickets for finding in t.marker.shown}
+    acting = [i for i in items if i.rule.action == "ticket"]
+    if grouping.baseline:
+        acting = [i for i in acting if not i.baseline or i.line.id in shown]
+    excused = [i.line for i in acting if i.line.excuse]
+    lines = [i.line for i in acting if not i.line.excuse]
+    foreign = not key.startswith(f"{grouping.by}:")
+    want = _want(
+        lines,
+        excused,
+        {i.line.id for i in items},
+        has_unverified,
+        tickets,
+        gone,
+        seen,
+        digest(grouping.rules),
+    )
+    if foreign and shown - set(gone):
+        want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
+    if not tickets and want is not Want.OPEN:
+        return None
+    subject = _subject(key, grouping.stream)
+    assets = sorted({line.asset for line in lines}) or ([subject] if key.startswith("image:") else [])
+    at = [seen.scanned_at[a] for a in assets if a in seen.scanned_at]
+    images = {image for asset in assets for image in seen.images.get(asset, ())}
+    team_id = _team(key, subject, grouping)
+    team = grouping.teams.teams[team_id]
+    former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
+    attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
+    return Draft(
+        key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
+        tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
+        want=want, rules=digest(grouping.rules), lines=_sorted(lines), attached=_sorted(attached),
+        excused=_sorted(excused), gone=tuple(gone[f] for f in sorted(shown) if f in gone),
+        images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
+        scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),
+    )  # fmt: skip
+
+
+def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
+    return tuple(sorted(lines, key=lambda line: (line.priority, line.name, line.vulnerability, line.asset)))
+
+
+def _subject(key: str, stream: str) -> str:
+    """The image or the package that a key is about."""
+    plain = key.removesuffix(f"@{stream}")
+    return plain.partition(":")[2] if plain.startswith("image:") else plain.split(":", 2)[2]
+
+
+def _team(key: str, subject: str, grouping: Grouping) -> str:
+    """The team of a key: the image's owner, or named in it; a team that is no more leaves it to `unowned`."""
+    teams = grouping.teams
+    if key.startswith("image:"):
+        return grouping.team_of.get(subject, teams.unowned)
+    named = key.split(":")[1]
+    renamed = (team_id for team_id, team in teams.teams.items() if named in team.was)
+    return named if named in teams.teams else next(renamed, teams.unowned)
+
+
+def _want(
+    lines: list[Line],
+    excused: list[Line],
+    present: set[str],
+    has_unverified: bool,
+    tickets: list[Ticket],
+    gone: Mapping[str, Gone],
+    seen: _Coverage,
+    rules: str,
+) -> Want:
+    """The state table of DESIGN section 6, first match."""
+    shown = {finding for t in tickets for finding in t.marker.shown}
+    if any(line.verified for line in lines):
+        return Want.OPEN
+    if has_unverified:
+        return Want.LEAVE
+    if excused:
+        return Want.DECIDED
+    if shown & present:
+        return Want.STAYS if all(t.marker.rules == rules for t in tickets) else Want.BELOW
+    if shown - set(gone) and not all(seen.looked_at(t.marker.images) for t in tickets):
+        return Want.UNKNOWN
+    left = [gone[f].how for f in shown if f in gone]
+    return Want.RETIRED if left and all(how == Change.RETIRED.value for how in left) else Want.FIXED

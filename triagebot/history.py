@@ -1,0 +1,360 @@
+"""What a run remembers: snapshots of scans, known tickets, intents, run records; and the lease.
+
+A folder of small files. Each is written aside and then renamed, none is ever changed in place by two runs at
+once (the lease sees to that), and two copies of a history merge by union. The belief is derived by replaying
+the snapshots; its cache can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from triagebot.diff import Scope, advance
+from triagebot.errors import InputError, LeaseError, TriagebotError
+from triagebot.identity import inventory_image
+from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Marker, Scan, Ticket
+
+LEASE_SECONDS = 15 * 60
+_TABLES = ("occurrences", "coverage", "aliases")
+_BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases")
+_CACHE_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One recorded scan. `accepted` is false while it is quarantined."""
+
+    name: str
+    label: str
+    stream: str
+    taken_at: datetime
+    accepted: bool
+    reasons: tuple[str, ...]
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class State:
+    """The belief after the last accepted scan of a stream, and what that scan changed."""
+
+    belief: Belief
+    changes: pl.DataFrame
+    arithmetic: Arithmetic
+    last: Snapshot | None
+
+
+@dataclass(frozen=True)
+class KnownTicket:
+    """What history remembers of a ticket: its marker, and when it was first seen closed or gone."""
+
+    tracker: str
+    id: str
+    url: str
+    marker: Marker
+    closed_seen: str = ""
+    deleted_seen: str = ""
+
+
+class History:
+    """One history folder. Only a holder of the lease may write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    # -- snapshots ---------------------------------------------------------------------------------------
+
+    def snapshots(self, stream: str | None = None) -> list[Snapshot]:
+        """The recorded scans, oldest first."""
+        found = []
+        for meta in (self.folder / "snapshots").glob("*/meta.json"):
+            told = _read_json(meta)
+            snapshot = Snapshot(
+                meta.parent.name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
+                not told["reasons"] or (meta.parent / "accepted").exists(), tuple(told["reasons"]),
+                _scope(told["scope"]),
+            )  # fmt: skip
+            if stream in (None, snapshot.stream):
+                found.append(snapshot)
+        return sorted(found, key=lambda s: (s.taken_at, s.name))
+
+    def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
+        """Store a scan under a name that its content gives; one that is there already is left as it is."""
+        name = snapshot_name(scan, content)
+        target = self.folder / "snapshots" / name
+        if target.exists():
+            return name
+        aside = self._aside("snapshot")
+        aside.mkdir(parents=True)
+        for table in _TABLES:
+            getattr(scan, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
+        meta = {
+            "schema": 1, "label": scan.label, "stream": scan.stream, "taken_at": scan.taken_at.isoformat(),
+            "reasons": list(reasons), "scope": _scope_told(scope),
+        }  # fmt: skip
+        (aside / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside.replace(target)
+        return name
+
+    def accept(self, name: str) -> None:
+        """Promote a quarantined scan."""
+        self._write(self.folder / "snapshots" / name / "accepted", "accepted\n")
+
+    def scan(self, snapshot: Snapshot) -> Scan:
+        """A recorded scan, read back."""
+        folder = self.folder / "snapshots" / snapshot.name
+        try:
+            occurrences, coverage, aliases = (pl.read_parquet(folder / f"{t}.parquet") for t in _TABLES)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise InputError(
+                str(folder),
+                f"a snapshot cannot be read: {error}",
+                "restore the history, or delete this folder",
+            ) from error
+        return Scan(
+            occurrences.select(list(OCCURRENCES)), coverage.select(list(COVERAGE)), aliases, snapshot.label,
+            snapshot.stream, snapshot.taken_at,
+        )  # fmt: skip
+
+    # -- belief ------------------------------------------------------------------------------------------
+
+    def state(self, stream: str, keep_cache: bool = True) -> State:
+        """Replay the accepted scans of a stream, from the newest cached point on."""
+        accepted = [s for s in self.snapshots(stream) if s.accepted]
+        state = State(Belief.nothing(), pl.DataFrame(schema={"change": pl.String}), Arithmetic(), None)
+        start = 0
+        for at in range(len(accepted), 0, -1):
+            if cached := self._cached(accepted[:at]):
+                state, start = cached, at
+                break
+        for at in range(start, len(accepted)):
+            step = advance(state.belief, self.scan(accepted[at]), accepted[at].scope)
+            state = State(step.belief, step.changes, step.arithmetic, accepted[at])
+        if keep_cache and start < len(accepted):
+            self._cache(accepted, state)
+        return state
+
+    def keep(self, stream: str, state: State) -> None:
+        """Spare the next run the replay: the state after the last recorded scan is known already."""
+        self._cache([s for s in self.snapshots(stream) if s.accepted], state)
+
+    def _cache_name(self, accepted: list[Snapshot]) -> str:
+        said = "\n".join([_CACHE_VERSION, pl.__version__, *(s.name for s in accepted)])
+        return f"{accepted[-1].stream}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+    def _cached(self, accepted: list[Snapshot]) -> State | None:
+        folder = self.folder / "cache" / self._cache_name(accepted)
+        if not folder.exists():
+            return None
+        try:
+            tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in (*_BELIEF, "changes")}
+            told = _read_json(folder / "state.json")
+        except (OSError, ValueError, pl.exceptions.PolarsError):
+            return None  # a cache is only a shortcut: whatever is wrong with it, the snapshots tell
+        belief = Belief(**{name: tables[name] for name in _BELIEF}, scans=told["scans"])
+        return State(belief, tables["changes"], Arithmetic(**told["arithmetic"]), accepted[-1])
+
+    def _cache(self, accepted: list[Snapshot], state: State) -> None:
+        name = self._cache_name(accepted)
+        target = self.folder / "cache" / name
+        if target.exists():
+            return
+        aside = self._aside("cache")
+        aside.mkdir(parents=True)
+        for table in _BELIEF:
+            getattr(state.belief, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
+        state.changes.write_parquet(aside / "changes.parquet", compression="lz4", statistics=False)
+        told = {"scans": state.belief.scans, "arithmetic": asdict(state.arithmetic)}
+        (aside / "state.json").write_text(json.dumps(told), encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            aside.replace(target)
+        for other in target.parent.glob(f"{accepted[-1].stream}-*"):
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)
+
+    # -- tickets, intents, runs --------------------------------------------------------------------------
+
+    def tickets(self) -> dict[tuple[str, str], KnownTicket]:
+        """Known tickets by (tracker, id)."""
+        known = {}
+        for path in (self.folder / "tickets").glob("*.json"):
+            told = _read_json(path)
+            ticket = msgspec.convert(told, KnownTicket)
+            known[ticket.tracker, ticket.id] = ticket
+        return known
+
+    def remember(self, ticket: Ticket, now: datetime, known: KnownTicket | None = None) -> KnownTicket:
+        """Note a ticket as it stands; written only where it differs from what is known."""
+        closed_seen = "" if ticket.is_open else (known.closed_seen if known else "") or now.isoformat()
+        fresh = KnownTicket(ticket.tracker, ticket.id, ticket.url, ticket.marker, closed_seen)
+        if fresh != known:
+            self._note(fresh)
+        return fresh
+
+    def note_deleted(self, known: KnownTicket, now: datetime) -> KnownTicket:
+        """Note when a known ticket was first missed; its absence is a person's decision."""
+        if known.deleted_seen:
+            return known
+        told = {f.name: getattr(known, f.name) for f in fields(known)}
+        fresh = KnownTicket(**{**told, "deleted_seen": now.isoformat()})
+        self._note(fresh)
+        return fresh
+
+    def _note(self, ticket: KnownTicket) -> None:
+        name = hashlib.sha256(f"{ticket.tracker}\n{ticket.id}".encode()).hexdigest()[:24]
+        self._write(self.folder / "tickets" / f"{name}.json", json.dumps(asdict(ticket), indent=1))
+
+    def intend(self, tracker: str, key: str, now: datetime) -> None:
+        """Journal that a ticket is about to be created."""
+        self._write(self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()}))
+
+    def settle(self, tracker: str, key: str) -> None:
+        """The create was answered: nothing is left to look up."""
+        self._intent(tracker, key).unlink(missing_ok=True)
+
+    def intents(self) -> list[dict[str, str]]:
+        """Creates that were begun and never answered."""
+        return [_read_json(path) for path in sorted((self.folder / "intents").glob("*.json"))]
+
+    def _intent(self, tracker: str, key: str) -> Path:
+        return self.folder / "intents" / f"{hashlib.sha256(f'{tracker}{key}'.encode()).hexdigest()[:24]}.json"
+
+    def record_run(self, run_id: str, document: Mapping[str, Any]) -> None:
+        """Keep what a run did."""
+        self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(document, indent=1))
+
+    # -- lease -------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Hold the history alone. Raises `LeaseError` that names the holder while another run has it.
+
+        A lease ends when it expires, or at once when its process, on this machine, is no more.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / "lease.json"
+        token = secrets.token_hex(8)
+        mine = self._aside("lease")
+        mine.write_text(json.dumps(_owner(token)), encoding="utf-8")
+        try:
+            self._take(path, mine)
+        finally:
+            mine.unlink(missing_ok=True)
+        try:
+            self._sweep()
+            yield
+        finally:
+            with suppress(OSError, ValueError):
+                if _read_json(path).get("token") == token:
+                    path.unlink()
+
+    def _take(self, path: Path, mine: Path) -> None:
+        for _ in range(3):
+            try:
+                os.link(mine, path)
+                return
+            except FileExistsError:
+                held = _held(path)
+            if held is None:
+                continue
+            if not _is_over(held):
+                raise LeaseError(
+                    str(path),
+                    f"another run holds the history: process {held.get('pid')} on {held.get('host')}, "
+                    f"until {datetime.fromtimestamp(held['expires'], UTC):%Y-%m-%d %H:%M} UTC",
+                    "wait for it to end; a lease that was left behind ends by itself",
+                )
+            stale = self._aside("stale")
+            with suppress(OSError):
+                path.rename(stale)
+                stale.unlink()
+        raise LeaseError(str(path), "another run took the history just now", "run again later")
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left half written."""
+        for left in self.folder.glob(".aside-*"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            elif not left.name.startswith(".aside-lease"):
+                left.unlink(missing_ok=True)
+
+    def _aside(self, what: str) -> Path:
+        return self.folder / f".aside-{what}-{os.getpid()}-{secrets.token_hex(4)}"
+
+    def _write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self._aside("file")
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+
+
+def snapshot_name(scan: Scan, content: str) -> str:
+    """The name of a snapshot: the same content, label and stream is the same scan."""
+    said = f"{scan.stream}\n{scan.label}\n{content}"
+    return f"{hashlib.sha256(said.encode()).hexdigest()[:24]}"
+
+
+def _owner(token: str) -> dict[str, Any]:
+    return {
+        "host": socket.gethostname(), "pid": os.getpid(), "token": token, "expires": time.time() + LEASE_SECONDS,
+    }  # fmt: skip
+
+
+def _held(path: Path) -> dict[str, Any] | None:
+    try:
+        return _read_json(path)
+    except FileNotFoundError:
+        return None
+    except TriagebotError:
+        return {"expires": 0}
+
+
+def _is_over(held: Mapping[str, Any]) -> bool:
+    if held["expires"] < time.time():
+        return True
+    if held.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(held["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(str(path), f"history cannot be read: {error}", "restore this file, or delete it") from error
+    if not isinstance(told, dict):
+        raise InputError(str(path), "history cannot be read: no JSON object", "restore this file, or delete it")
+    return told
+
+
+def _scope_told(scope: Scope) -> dict[str, Any]:
+    images = None if scope.inventory is None else sorted(i.label for i in scope.inventory)
+    return {"inventory": images, "retire_after": scope.retire_after, "end_stream": scope.end_stream}
+
+
+def _scope(told: Mapping[str, Any]) -> Scope:
+    listed = told["inventory"]
+    images = None if listed is None else frozenset(inventory_image(label) for label in listed)
+    return Scope(images, told["retire_after"], told["end_stream"])

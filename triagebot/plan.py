@@ -1,0 +1,350 @@
+"""Drafts + tickets that exist -> a complete plan. The state table of DESIGN section 6, and the limits.
+
+The plan comes from what is believed now and what each ticket last showed, never from the diff alone: a run that
+was killed, skipped or repeated heals itself at the next one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import assert_never
+
+from triagebot.decisions import Held
+from triagebot.files import Limits
+from triagebot.model import (
+    Action,
+    Cause,
+    ClosedAs,
+    Content,
+    Draft,
+    Kind,
+    Line,
+    Marker,
+    Plan,
+    Ticket,
+    TrackerFacts,
+    Want,
+)  # fmt: skip
+from triagebot.render import tickets as text
+
+MASS_CLOSE_FLOOR = 5
+"""So few closings are never implausible."""
+
+NEW_TICKET = "⟦new ticket⟧"
+"""Where a comment names a ticket that does not exist yet; replaced when it is written."""
+
+LABEL = "triagebot"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the plan is measured by."""
+
+    now: datetime
+    limits: Limits
+    done_grace: timedelta
+    allow_mass_close: bool = False
+
+
+def make(
+    drafts: Sequence[Draft],
+    facts: Mapping[str, TrackerFacts],
+    held: Mapping[str, Held],
+    policy: Policy,
+    foreign: Iterable[str] = (),
+) -> Plan:
+    """The plan of one run. `foreign`: keys of tickets that were grouped otherwise than now."""
+    planner = _Planner(drafts, facts, held, policy, set(foreign))
+    actions = [action for draft in drafts for action in planner.actions(draft)]
+    kept, deferred = _limited(actions, policy.limits)
+    refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
+    return Plan(tuple(kept), (*planner.deferred, *deferred), refused, tuple(planner.warnings))
+
+
+class _Planner:
+    def __init__(
+        self,
+        drafts: Sequence[Draft],
+        facts: Mapping[str, TrackerFacts],
+        held: Mapping[str, Held],
+        policy: Policy,
+        foreign: set[str],
+    ) -> None:
+        self.facts, self.held, self.policy, self.foreign = facts, held, policy, foreign
+        self.deferred: list[Action] = []
+        self.warnings: list[str] = []
+        self.tickets: dict[str, list[Ticket]] = defaultdict(list)
+        for tracker in facts.values():
+            for ticket in tracker.tickets:
+                self.tickets[ticket.marker.key].append(ticket)
+        self.homes = {x.id: d.key for d in drafts if d.key not in foreign and d.want is Want.OPEN for x in d.lines}
+        self.excused = {x.id for d in drafts for x in d.excused}
+        self.old_dues = {f: t.marker.due for ts in self.tickets.values() for t in ts
+                         if t.is_open and t.marker.key in foreign for f in t.marker.shown}  # fmt: skip
+
+    def actions(self, draft: Draft) -> list[Action]:
+        """What to do about one draft, usually nothing or one thing."""
+        known = [t for key in (draft.key, *draft.former_keys) for t in self.tickets.get(key, ())]
+        unreachable = [name for name in {draft.tracker, *(t.tracker for t in known)} if self._incomplete(name)]
+        if unreachable:
+            reason = f"{unreachable[0]}: {self._incomplete(unreachable[0])}"
+            self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, reason))
+            return []
+        here = sorted((t for t in known if t.tracker == draft.tracker), key=lambda t: not t.is_open)
+        elsewhere = [t for t in known if t.tracker != draft.tracker and t.is_open]
+        if draft.key in self.foreign:
+            return [a for t in known if t.is_open for a in self._regrouped(draft, t)]
+        match draft.want:
+            case Want.OPEN:
+                done = self._opened(draft, here, elsewhere)
+                return done + [self._moved(draft, t, draft.key) for t in elsewhere]
+            case Want.LEAVE | Want.STAYS | Want.UNKNOWN:
+                return [a for t in (*here, *elsewhere) if t.is_open for a in self._left(draft, t)]
+            case Want.DECIDED | Want.BELOW | Want.FIXED | Want.RETIRED:
+                return [self._closed(draft, t) for t in (*here, *elsewhere) if t.is_open]
+            case _:
+                assert_never(draft.want)
+
+    def _incomplete(self, tracker: str) -> str:
+        facts = self.facts.get(tracker)
+        return facts.incomplete if facts else "no such tracker is configured"
+
+    def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
+        if not here:
+            content = self._content(draft, elsewhere[0].marker if elsewhere else None, keep_due=True)
+            reason = f"{len(draft.lines)} findings to act on"
+            cause = Cause.MOVED if elsewhere else Cause.NEW_FINDINGS
+            return [self._step(draft, Kind.CREATE, cause, reason, content=content, state="open")]
+        ticket = here[0]
+        if len(here) > 1:
+            self.warnings.append(f"{draft.key}: {len(here)} tickets carry this key; {ticket.id} is used")
+        return self._updated(draft, ticket) if ticket.is_open else self._reopened(draft, ticket)
+
+    def _updated(self, draft: Draft, ticket: Ticket) -> list[Action]:
+        content = self._content(draft, ticket.marker, keep_due=True)
+        if content.marker.digest == ticket.marker.digest and not ticket.damaged:
+            return []
+        fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
+        raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority
+        comment = _news(fresh, ticket.marker.priority if raised else "", draft)
+        cause = Cause.MARKER_RESTORED if ticket.damaged else Cause.CONTENT_CHANGED
+        if comment:
+            cause = Cause.MATERIAL_CHANGE
+        reason = comment.partition("\n")[0] if comment else "what it says changed"
+        return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
+
+    def _reopened(self, draft: Draft, ticket: Ticket) -> list[Action]:
+        cause, reason = self._reopening(draft, ticket)
+        if cause is Cause.CLOSED_UNVERIFIED:
+            return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
+        anew = cause is Cause.REAPPEARED
+        content = self._content(draft, ticket.marker, keep_due=not anew)
+        named = "\n".join(f"- {text.finding(x)}" for x in draft.lines[:20])
+        return [
+            self._step(
+                draft,
+                Kind.REOPEN,
+                cause,
+                reason,
+                ticket,
+                content,
+                f"Reopened: {reason}.\n\n{named}\n",
+                "open",
+            )
+        ]
+
+    def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
+        shown = set(ticket.marker.shown)
+        if ticket.closed_by_us:
+            return Cause.REAPPEARED, "the findings are there again, or no decision covers them any more"
+        if ticket.closed_as in ("not-planned", "duplicate"):
+            if any(x.id not in shown for x in draft.lines):
+                return (
+                    Cause.NOT_SHOWN_BEFORE,
+                    "there is something that this ticket did not show when it was closed",
+                )
+            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired"
+        closed_at = ticket.closed_at or self.policy.now
+        before = {image.rpartition(".")[2] for image in ticket.marker.images}
+        after = {image.rpartition(".")[2] for image in draft.images}
+        rebuilt = draft.scanned_at is not None and draft.scanned_at > closed_at and bool(after - before)
+        if rebuilt:
+            return (
+                Cause.CLOSED_BUT_PRESENT,
+                "a newer image was scanned after it was closed and still has the findings",
+            )
+        if self.policy.now >= closed_at + self.policy.done_grace:
+            return (
+                Cause.CLOSED_BUT_PRESENT,
+                f"it was closed {closed_at:%Y-%m-%d} and the findings are still there",
+            )
+        return Cause.CLOSED_UNVERIFIED, "closed by a person, not yet verified by a scan of a newer image"
+
+    def _left(self, draft: Draft, ticket: Ticket) -> list[Action]:
+        """An open ticket that stays. After three scans that did not look, its body says so, once."""
+        reasons = {
+            Want.LEAVE: (Cause.UNVERIFIED, "not looked at by this scan"),
+            Want.STAYS: (
+                Cause.DATA_MOVED,
+                "below the threshold because data moved; it stays until fixed or decided",
+            ),
+        }
+        cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
+        if draft.is_stale:
+            content = self._content(draft, ticket.marker, keep_due=True)
+            if content.marker.digest != ticket.marker.digest:
+                return [self._step(draft, Kind.UPDATE, cause, "not looked at for three scans", ticket, content)]
+        return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
+
+    def _closed(self, draft: Draft, ticket: Ticket) -> Action:
+        cause = {
+            Want.DECIDED: Cause.DECIDED, Want.BELOW: Cause.BELOW_THRESHOLD, Want.RETIRED: Cause.RETIRED,
+        }.get(draft.want, Cause.FIXED)  # fmt: skip
+        comment = text.closing(draft, self.facts[ticket.tracker].markup)
+        reason = comment.partition("\n")[0].removeprefix("Closed: ").removeprefix("Closed ")
+        as_: ClosedAs = "done" if cause is Cause.FIXED else "not-planned"
+        step = self._step(draft, Kind.CLOSE, cause, reason, ticket, comment=comment, state="closed")
+        return replace(step, closed_as=as_)
+
+    def _moved(self, draft: Draft, ticket: Ticket, new_key: str) -> Action:
+        comment = f"Moved: the work goes on in {NEW_TICKET}.\n"
+        step = self._step(
+            draft,
+            Kind.MOVE,
+            Cause.MOVED,
+            f"it belongs to {draft.tracker} now",
+            ticket,
+            comment=comment,
+            state="closed",
+        )
+        return replace(step, closed_as="not-planned", after=new_key)
+
+    def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
+        gone = {g.id for g in draft.gone}
+        homeless = [f for f in ticket.marker.shown if f not in self.homes and f not in gone | self.excused]
+        if homeless:
+            return [
+                self._step(
+                    draft,
+                    Kind.LEAVE,
+                    Cause.MOVED,
+                    f"{len(homeless)} of its findings have no other ticket",
+                    ticket,
+                )
+            ]
+        homes = [self.homes[f] for f in ticket.marker.shown if f in self.homes]
+        return [self._moved(draft, ticket, homes[0])] if homes else [self._closed(draft, ticket)]
+
+    def _content(self, draft: Draft, old: Marker | None, keep_due: bool) -> Content:
+        dues = [self.old_dues[x.id] for x in draft.lines if self.old_dues.get(x.id)]
+        if old and old.due and keep_due:
+            dues.append(old.due)
+        due = min([d for d in (text.day(draft.due), *dues) if d], default="")
+        facts = self.facts[draft.tracker]
+        held = tuple(sorted(f"{x.id}:{self.held[x.id].until}" for x in draft.excused if x.id in self.held
+                            and self.held[x.id].until != date.max))  # fmt: skip
+        marker = Marker(
+            key=draft.key, stream=draft.stream, digest=text.content_digest(draft, due), priority=draft.priority,
+            due=due, labels=(LABEL, *draft.labels), assignees=draft.assignees, shown=tuple(x.id for x in draft.lines),
+            serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
+        )  # fmt: skip
+        return Content(
+            text.title(draft),
+            text.block(draft, due, facts.markup, facts.body_limit),
+            marker,
+            draft.team_name,
+            draft.mention,
+        )
+
+    def _step(
+        self,
+        draft: Draft,
+        kind: Kind,
+        cause: Cause,
+        reason: str,
+        ticket: Ticket | None = None,
+        content: Content | None = None,
+        comment: str = "",
+        state: str = "",
+    ) -> Action:
+        action = Action(
+            kind=kind, cause=cause, key=draft.key, stream=draft.stream, team=draft.team, tracker=draft.tracker,
+            priority=draft.priority or (ticket.marker.priority if ticket else ""),
+            title=content.title if content else (ticket.title if ticket else draft.subject), reason=reason,
+            content=content, comment=comment, state="open" if state == "open" else "closed" if state else "",
+        )  # fmt: skip
+        if ticket is None:
+            return action
+        mark = f"{kind}\n{draft.key}\n{ticket.marker.digest}\n{ticket.closed_at}\n{comment}"
+        return replace(
+            action, ticket=ticket.id, url=ticket.url, tracker=ticket.tracker, seen_digest=ticket.marker.digest,
+            seen_open=ticket.is_open, comment_digest=hashlib.sha256(mark.encode()).hexdigest()[:12] if comment else "",
+        )  # fmt: skip
+
+
+def _news(fresh: list[Line], was: str, draft: Draft) -> str:
+    """The one comment of an update: only new critical or high findings, or a raised priority."""
+    said = []
+    if was:
+        said.append(f"Priority raised from {was} to {draft.priority}.")
+    if fresh:
+        said.append(f"New since this ticket was last updated: {len(fresh)} critical or high.")
+        said.append("\n" + "\n".join(f"- {text.finding(x)}" for x in fresh[:20]))
+        if len(fresh) > 20:
+            said.append(f"- and {len(fresh) - 20} more")
+    return "\n".join(said) + "\n" if said else ""
+
+
+def _limited(actions: list[Action], limits: Limits) -> tuple[list[Action], list[Action]]:
+    """What fits into the limits, per tracker, most urgent first; the rest is deferred to the next run."""
+    kept: list[Action] = []
+    deferred: list[Action] = []
+    created: dict[str, int] = defaultdict(int)
+    written: dict[str, int] = defaultdict(int)
+    waiting: set[str] = set()
+    order = {
+        Kind.CREATE: 0,
+        Kind.REOPEN: 1,
+        Kind.UPDATE: 2,
+        Kind.COMMENT: 3,
+        Kind.CLOSE: 4,
+        Kind.MOVE: 5,
+        Kind.LEAVE: 6,
+    }
+    for action in sorted(
+        actions, key=lambda a: (a.kind in (Kind.MOVE, Kind.LEAVE), a.priority or "P9", order[a.kind], a.key)
+    ):
+        if action.kind is Kind.LEAVE:
+            kept.append(action)
+            continue
+        new = action.kind is Kind.CREATE
+        if new and created[action.tracker] >= limits.new_tickets:
+            reason = f"limits.new_tickets of {limits.new_tickets} is reached"
+        elif written[action.tracker] >= limits.writes:
+            reason = f"limits.writes of {limits.writes} is reached"
+        elif action.after and action.after in waiting:
+            reason = "its new ticket is deferred"
+        else:
+            created[action.tracker] += new
+            written[action.tracker] += 1
+            kept.append(action)
+            continue
+        waiting.add(action.key)
+        deferred.append(replace(action, cause=Cause.LIMIT, reason=reason))
+    return kept, deferred
+
+
+def _mass_close(actions: list[Action], facts: Mapping[str, TrackerFacts], limits: Limits) -> str:
+    for name, tracker in sorted(facts.items()):
+        closing = sum(a.kind is Kind.CLOSE and a.tracker == name for a in actions)
+        is_open = sum(t.is_open for t in tracker.tickets)
+        if closing > MASS_CLOSE_FLOOR and closing > limits.close_fraction * is_open:
+            return (
+                f"{name}: {closing} of {is_open} open tickets would be closed, more than limits.close_fraction of "
+                f"{limits.close_fraction:.0%} allows; look at `triagebot plan`, then pass --allow-mass-close"
+            )
+    return ""

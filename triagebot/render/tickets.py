@@ -1,0 +1,110 @@
+"""A draft as the text of a ticket: title, managed block, comments; shortened to fit, never cut mid-markup."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from triagebot.model import SEVERITIES, Draft, Line
+from triagebot.render import markdown_code, markdown_text, plain, render
+from triagebot.versions import highest
+
+_PLACES = 6
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """One thing to do: a package, the version that clears `count` findings, and where it is needed."""
+
+    name: str
+    to: str
+    count: int
+    places: tuple[str, ...]
+    more_places: int
+
+
+def upgrades(draft: Draft) -> list[Upgrade]:
+    """What to upgrade, the most urgent and most clearing first."""
+    by_package: dict[tuple[str, bool], list[Line]] = defaultdict(list)
+    for line in draft.lines:
+        by_package[line.package, bool(line.fixed)].append(line)
+    by_image = draft.key.startswith("image:")
+    made = []
+    for (package, has_fix), lines in by_package.items():
+        places = sorted({t for line in lines for t in (line.tags if by_image else (line.asset,))})
+        to = highest(package, (part for line in lines for part in line.fixed.split(", "))) if has_fix else ""
+        first = min(line.priority for line in lines)
+        made.append((first, -len(lines), lines[0].name, Upgrade(
+            lines[0].name, to, len({(x.vulnerability, x.asset) for x in lines}), tuple(places[:_PLACES]),
+            max(0, len(places) - _PLACES))))  # fmt: skip
+    return [upgrade for *_, upgrade in sorted(made, key=lambda m: m[:3])]
+
+
+def title(draft: Draft) -> str:
+    """One line that says where and how bad."""
+    counts = {s: sum(line.severity == s for line in draft.lines) for s in SEVERITIES}
+    told = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    stream = "" if draft.stream == "main" else f" ({draft.stream})"
+    return plain(f"[{draft.priority}] {draft.subject}{stream}: {told} to fix", 250)
+
+
+def content_digest(draft: Draft, due: str) -> str:
+    """Sixteen hex digits of what the ticket says: neither dates of runs nor rendering go in."""
+
+    def line(x: Line) -> list[Any]:
+        return [x.id, x.severity, x.priority, x.rule, x.installed, x.fixed, x.tags, x.title, x.excuse]
+
+    said = [
+        draft.key, draft.subject, draft.team, draft.mention, due, draft.is_stale,
+        [line(x) for x in draft.lines], [line(x) for x in draft.attached], [line(x) for x in draft.excused],
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def block(draft: Draft, due: str, markup: str, limit: int, show_mention: bool = False) -> str:
+    """The managed block, at most `limit` characters: long tables lose rows and say how many."""
+    todo = upgrades(draft)
+    most = max(len(draft.lines), len(draft.attached), len(draft.excused), len(todo))
+    rows = most
+    while True:
+        said = render(f"{markup}/ticket.md.j2", _values(draft, due, todo, rows, show_mention))
+        if len(said) <= limit or rows == 0:
+            return said
+        rows = min(rows - 1, rows * limit // len(said))
+
+
+def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_mention: bool) -> dict[str, Any]:
+    def cut(lines: Sequence[Any]) -> tuple[Sequence[Any], int]:
+        return lines[:rows], max(0, len(lines) - rows)
+
+    (ups, more_upgrades), (lines, more_lines) = cut(todo), cut(draft.lines)
+    (attached, more_attached), (excused, more_excused) = cut(draft.attached), cut(draft.excused)
+    return {
+        "draft": draft, "priority": draft.priority, "due": due, "show_mention": show_mention,
+        "reasons": list(dict.fromkeys(line.because for line in draft.lines)),
+        "assets": sorted({line.asset for line in draft.lines}),
+        "upgrades": ups, "more_upgrades": more_upgrades, "lines": lines, "more_lines": more_lines,
+        "attached": attached, "more_attached": more_attached, "excused": excused, "more_excused": more_excused,
+    }  # fmt: skip
+
+
+def closing(draft: Draft, markup: str) -> str:
+    """Why a ticket is closed, with the evidence."""
+    return render(f"{markup}/closing.md.j2", {"draft": draft})
+
+
+def day(at: datetime | None) -> str:
+    """A due date as people read it."""
+    return f"{at:%Y-%m-%d}" if at else ""
+
+
+def finding(line: Line) -> str:
+    """One finding in one line of a comment."""
+    fixed = f", fixed in {markdown_code(line.fixed)}" if line.fixed else ""
+    said = f"{line.severity} {markdown_text(line.vulnerability)} in {markdown_code(line.name)}"
+    return f"{said} {markdown_code(', '.join(line.installed))}{fixed}"

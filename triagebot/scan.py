@@ -1,0 +1,224 @@
+"""A scan - a folder, one file, or a `.tar.gz` - as tables.
+
+Each file is read, decoded and turned into rows on its own; what cannot be read becomes a failed line of the
+coverage, and the others go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from triagebot import formats
+from triagebot.errors import InputError, ReportError
+from triagebot.formats import ROW, Report
+from triagebot.identity import Image, parse_image, rewrite
+from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, TIME, Scan
+
+CLOCK_SKEW = timedelta(minutes=10)
+FILE_LIMIT = 2 * 1024**3
+_AHEAD = 8
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a scan is to be read. `image_paths`: templates such as `docker/{image}/snyk.json`."""
+
+    now: datetime
+    taken_at: datetime | None = None
+    label: str = ""
+    stream: str = "main"
+    image_paths: tuple[str, ...] = ("docker/{image}/snyk.json",)
+    rewrites: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Loaded:
+    """A scan, and what the reader has to say of it.
+
+    `content`: digest of what the files say, whenever they are read; `errors` name each file that could not be.
+    """
+
+    scan: Scan
+    content: str
+    errors: list[ReportError] = field(default_factory=list)
+    ignored: int = 0
+    entries: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+
+
+def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = None) -> Loaded:
+    """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`."""
+    tables = _Tables(reading)
+    for name, data in _files(path):
+        tables.take(name, data)
+        if progress:
+            progress(name)
+    if not tables.coverage:
+        raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
+    return tables.loaded(reading.label or _label(path))
+
+
+def _known() -> str:
+    return ", ".join(f.NAME for f in formats.FORMATS)
+
+
+def _label(path: Path) -> str:
+    name = path.resolve().name
+    for ending in (".tar.gz", ".tgz", ".tar", ".json", ".yaml"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """(relative name, content) of each file, in a stable order; the next ones are read while one is decoded."""
+    if path.is_dir():
+        names = sorted(p for p in path.rglob("*") if p.is_file() and ".git" not in p.parts)
+        with ThreadPoolExecutor(1) as reader:
+            pending = [(p, reader.submit(_content, p)) for p in islice(names, _AHEAD)]
+            rest = iter(names[_AHEAD:])
+            while pending:
+                current, content = pending.pop(0)
+                data = content.result()
+                pending.extend((p, reader.submit(_content, p)) for p in islice(rest, 1))
+                yield current.relative_to(path).as_posix(), data
+    elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
+        yield from _members(path)
+    elif path.is_file():
+        yield path.name, _content(path)
+    else:
+        raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > FILE_LIMIT:
+        return b""
+    return path.read_bytes()
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The regular files of an archive, read without unpacking it: links and odd paths cannot lead anywhere."""
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile() and member.size <= FILE_LIMIT:
+                    content = archive.extractfile(member)
+                    yield member.name.removeprefix("./"), content.read() if content else b""
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise InputError(str(path), f"not a readable archive: {error}", "pack it again with tar -czf") from error
+
+
+class _Tables:
+    """Collects rows column by column."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.columns: list[list[Any]] = [[] for _ in ROW]
+        self.report_of: list[int] = []
+        self.coverage: list[dict[str, Any]] = []
+        self.aliases: dict[tuple[str, str], None] = {}
+        self.errors: list[ReportError] = []
+        self.said_at: list[datetime | None] = []
+        self.ignored = 0
+        self.entries = 0
+        self.left_out: dict[str, int] = {}
+        self.templates = [_template(t) for t in reading.image_paths]
+
+    def take(self, name: str, data: bytes) -> None:
+        if not formats.is_report_like(data, name):
+            self.ignored += 1
+            return
+        try:
+            _, reports = formats.read(data)
+            for report in reports:
+                self._add(name, report)
+        except ReportError as error:
+            placed = ReportError(name, error.cause, error.remedy)
+            self.errors.append(placed)
+            self._cover(name, Report(""), error=error.cause)
+
+    def _add(self, name: str, report: Report) -> None:
+        if report.scanned_at and report.scanned_at > self.reading.now + CLOCK_SKEW:
+            raise ReportError("", f"says it was made at {report.scanned_at:%Y-%m-%dT%H:%MZ}, which is ahead of now",
+                              "set the clock of the scanner right")  # fmt: skip
+        self._cover(name, report, error=report.error)
+        if report.rows and not report.error:
+            for column, values in zip(self.columns, zip(*report.rows, strict=True), strict=True):
+                column.extend(values)
+            self.report_of.extend([len(self.coverage) - 1] * len(report.rows))
+            self.aliases.update(dict.fromkeys(sorted(report.aliases)))
+        self.entries += report.entries
+        for rule, count in report.left_out.items():
+            self.left_out[rule] = self.left_out.get(rule, 0) + count
+
+    def _cover(self, name: str, report: Report, error: str) -> None:
+        image = self._image(name, report)
+        self.said_at.append(report.scanned_at)
+        self.coverage.append(
+            {
+                "asset": image.asset,
+                "tag": image.tag,
+                "digest": image.digest or report.digest,
+                "scanner": report.scanner,
+                "scanner_version": report.scanner_version,
+                "db_date": report.db_date,
+                "scanned_at": report.scanned_at or self.reading.taken_at or self.reading.now,
+                "status": "failed" if error else "scanned",
+                "report": name,
+                "error": error,
+                "targets": ",".join(sorted(report.targets)),
+            }
+        )
+
+    def _image(self, name: str, report: Report) -> Image:
+        image = parse_image(report.image) if report.image else self._image_from(name)
+        return Image(rewrite(image.asset, self.reading.rewrites), image.tag, image.digest)
+
+    def _image_from(self, name: str) -> Image:
+        for template in self.templates:
+            if found := template.search(name):
+                return parse_image(found["image"])
+        return parse_image(re.sub(r"\.(json|ya?ml)$", "", Path(name).name))
+
+    def loaded(self, label: str) -> Loaded:
+        coverage = pl.DataFrame(self.coverage, schema=COVERAGE)
+        occurrences = _occurrences(self.columns, self.report_of, coverage)
+        taken_at = self.reading.taken_at or max(c["scanned_at"] for c in self.coverage)
+        aliases = pl.DataFrame(list(self.aliases), schema=ALIASES, orient="row")
+        scan = Scan(occurrences, coverage, aliases, label, self.reading.stream, taken_at)
+        content = _digest(occurrences, coverage.with_columns(scanned_at=pl.Series(self.said_at, dtype=TIME)))
+        return Loaded(scan, content, self.errors, self.ignored, self.entries, self.left_out)
+
+
+def _occurrences(columns: list[list[Any]], report_of: Iterable[int], coverage: pl.DataFrame) -> pl.DataFrame:
+    """The rows with what their report says of the image; the same place told by two reports stands once."""
+    told = ["asset", "tag", "digest", "scanner", "scanned_at"]
+    image = coverage.select(told)[pl.Series(list(report_of), dtype=pl.UInt32)]
+    schema = {name: OCCURRENCES[name] for name in ROW}
+    rows = pl.DataFrame(dict(zip(ROW, columns, strict=True)), schema=schema)
+    return pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES)).unique(maintain_order=True)
+
+
+def _digest(occurrences: pl.DataFrame, coverage: pl.DataFrame) -> str:
+    """A digest of the tables without the times that only say when they were read."""
+    digest = hashlib.sha256()
+    for table in (occurrences.drop("scanned_at"), coverage):
+        digest.update(table.write_csv().encode())
+    return digest.hexdigest()
+
+
+def _template(text: str) -> re.Pattern[str]:
+    before, mark, after = text.partition("{image}")
+    if not mark:
+        raise InputError("image_paths", f"{text!r} holds no {{image}}", "for example docker/{image}/snyk.json")
+    return re.compile(f"(?:^|/){re.escape(before)}(?P<image>.+){re.escape(after)}$")

@@ -1,0 +1,197 @@
+"""The numbers of a summary: plain values, counted once, that add up; and the words around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from triagebot.files import TeamFile
+from triagebot.model import FINDING, SEVERITIES, Arithmetic, Ticket
+from triagebot.render import number, percent, render, shares
+
+IMAGE = ["asset", "tag"]
+
+
+@dataclass(frozen=True)
+class SeverityRow:
+    """Findings of one severity. Shares are fractions of 1; those of a table add up."""
+
+    severity: str
+    total: int
+    share: float
+    fixable: int
+    excepted: int
+
+    @property
+    def fixable_share(self) -> float:
+        """What part of this severity an upgrade fixes."""
+        return self.fixable / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class TeamRow:
+    """What one team has before it."""
+
+    id: str
+    name: str
+    images: int
+    critical: int
+    high: int
+    fixable: int
+    open_tickets: int
+    overdue: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the scan looked at. `missing`: images that are believed in or listed, and had no report."""
+
+    reports_scanned: int
+    reports_failed: int
+    images_scanned: int
+    images_failed: int
+    images_missing: int
+    failures: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that the summary says."""
+
+    label: str
+    stream: str
+    taken_at: datetime
+    severities: tuple[SeverityRow, ...]
+    arithmetic: Arithmetic
+    coverage: Coverage
+    images_total: int
+    images_serious: int
+    images_serious_excepted: int
+    teams: tuple[TeamRow, ...]
+    unowned: tuple[str, ...]
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """All believed findings."""
+        return sum(row.total for row in self.severities)
+
+    def row(self, severity: str) -> SeverityRow:
+        """The line of one severity."""
+        return next(row for row in self.severities if row.severity == severity)
+
+
+def severities(judged: pl.DataFrame) -> tuple[SeverityRow, ...]:
+    """The severity table over the findings (`judged` has `severity`, `fixable`, `excused`)."""
+    counted = {
+        severity: (total, fixable, excepted)
+        for severity, total, fixable, excepted in judged.group_by("severity")
+        .agg(pl.len(), pl.col("fixable").sum(), pl.col("excused").is_not_null().sum())
+        .iter_rows()
+    }
+    rows = [(s, *counted.get(s, (0, 0, 0))) for s in SEVERITIES]
+    return tuple(
+        SeverityRow(severity, total, share, fixable, excepted)
+        for (severity, total, fixable, excepted), share in zip(rows, shares(r[1] for r in rows), strict=True)
+    )
+
+
+def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int, int]:
+    """(all images, those with critical or high, those of these where an exception covers every one)."""
+    everything = pl.concat([shown.select(IMAGE), told.select(IMAGE)]).n_unique()
+    serious = judged.filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
+    by_image = (
+        shown.select([*FINDING, "tag"]).join(serious, on=FINDING)
+        .group_by(IMAGE).agg(pl.col("excused").is_not_null().all())
+    )  # fmt: skip
+    return everything, by_image.height, int(by_image["excused"].sum())
+
+
+def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str, str]] = ()) -> Coverage:
+    """Counts of a scan's coverage. `listed`: (asset, tag) of the inventory; an empty tag stands for any."""
+    worked = told.filter(pl.col("status") == "scanned")
+    failed = told.filter(pl.col("status") != "scanned")
+    here = set(told.select(IMAGE).unique().iter_rows())
+    assets = {asset for asset, _ in here}
+    believed = set(shown.filter(~pl.col("verified")).select(IMAGE).unique().iter_rows()) - here
+    absent = {(a, t) for a, t in listed if ((a, t) not in here if t else a not in assets)}
+    absent = {(a, t) for a, t in absent if t or not any(b == a for b, _ in believed)}
+    failures = tuple(failed.select("report", "error").iter_rows())
+    images_failed = failed.select(IMAGE).unique()
+    return Coverage(
+        worked.height, failed.height, worked.select(IMAGE).n_unique() - _both(worked, images_failed),
+        images_failed.height, len(believed | absent), failures,
+    )  # fmt: skip
+
+
+def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
+    """Images of which one report worked and another failed count as failed only."""
+    return worked.select(IMAGE).unique().join(failed, on=IMAGE, how="semi").height
+
+
+def teams(
+    judged: pl.DataFrame, shown: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile, team_of: Mapping[str, str],
+    now: datetime,
+) -> tuple[TeamRow, ...]:  # fmt: skip
+    """One row per team, in the order of the team file; teams without anything are left out."""
+    serious = judged.filter(pl.col("severity").is_in(["critical", "high"]))
+    held = (
+        shown.select(IMAGE)
+        .unique()
+        .with_columns(team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String))
+    )
+    rows = []
+    for team_id, team in known.teams.items():
+        mine = serious.filter(pl.col("team") == team_id)
+        opened = [t for t in tickets if t.is_open and _team(t, team_of) == team_id]
+        rows.append(
+            TeamRow(
+                team_id,
+                team.name or team_id,
+                held.filter(pl.col("team") == team_id).height,
+                mine.filter(pl.col("severity") == "critical").height,
+                mine.filter(pl.col("severity") == "high").height,
+                int(mine["fixable"].sum()),
+                len(opened),
+                sum(bool(t.marker.due) and t.marker.due < f"{now:%Y-%m-%d}" for t in opened),
+            )
+        )
+    return tuple(r for r in rows if r.images or r.open_tickets or r.critical or r.high)
+
+
+def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:
+    key = ticket.marker.key.removesuffix(f"@{ticket.marker.stream}")
+    return team_of.get(key.partition(":")[2], "") if key.startswith("image:") else key.split(":")[1]
+
+
+def headline(s: Summary) -> str:
+    """The one sentence that managers read."""
+    critical, high = s.row("critical"), s.row("high")
+    return (
+        f"{percent(critical.share)} of vulns are critical ({percent(critical.fixable_share)} of those fixable), "
+        f"{percent(high.share)} are high ({percent(high.fixable_share)} of those fixable); "
+        f"{s.images_serious} of {s.images_total} images have critical or high vulns"
+    )
+
+
+def reconciled(a: Arithmetic) -> str:
+    """The reconciling line; terms that are zero are left out."""
+    plus = [("new", a.new), ("reappeared", a.reappeared)]
+    minus = [("fixed", a.fixed), ("withdrawn", a.withdrawn), ("merged", a.merged), ("retired", a.retired)]
+    said = [f"{number(a.previous)} before"]
+    said += [f"+ {number(n)} {word}" for word, n in plus if n]
+    said += [f"- {number(n)} {word}" for word, n in minus if n]
+    return f"{' '.join(said)} = {number(a.current)} now"
+
+
+def markdown(s: Summary) -> str:
+    """The whole summary."""
+    fixable = sum(row.fixable for row in s.severities)
+    values = {
+        "s": s, "c": s.coverage, "headline": headline(s), "reconciled": reconciled(s.arithmetic),
+        "all_fixable": fixable / s.total if s.total else 0.0,
+    }  # fmt: skip
+    return render("markdown/summary.md.j2", values)

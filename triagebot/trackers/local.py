@@ -1,0 +1,232 @@
+"""The local tracker: one Markdown file a ticket, with YAML front matter. Readable, greppable, git-friendly.
+
+People close a ticket by setting `state: closed`, with `closed_as: done`, `not-planned` or `duplicate`
+(`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`. Everything else in the front
+matter and outside the managed block is theirs. The `triagebot:` mapping is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from triagebot.errors import TrackerError
+from triagebot.model import ClosedAs, Content, Marker, Ticket
+from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Listing, splice
+
+_FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
+_TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
+_JOINED = ("shown", "serious", "images", "held")
+_COMMENTS = "## Comments"
+
+
+class LocalTracker:
+    """Tickets as files of one folder. A ticket's id is its file name, which its key decides."""
+
+    markup = "markdown"
+    body_limit = 65_536
+
+    def __init__(self, name: str, folder: Path, now: datetime) -> None:
+        self.name, self.folder, self.now = name, folder, now
+        self.reads = self.writes = 0
+
+    def listing(self, known: Mapping[str, Marker]) -> Listing:
+        """The tickets of the folder."""
+        tickets: list[Ticket] = []
+        broken: list[tuple[str, str]] = []
+        ignored: list[str] = []
+        self.reads += 1
+        for path in sorted(self.folder.glob("*.md")) if self.folder.is_dir() else []:
+            if not _is_ours(path.name):
+                continue
+            try:
+                front, body = _parsed(path.read_text(encoding="utf-8"))
+            except (ValueError, OSError, yaml.YAMLError) as error:
+                broken.append((path.name, f"cannot be read: {str(error).splitlines()[0]}; mend or delete the file"))
+                continue
+            told = _marker(front)
+            marker = told or known.get(path.name)
+            if marker is None:
+                broken.append((path.name, "its `triagebot:` mapping is gone; mend or delete the file"))
+            elif path.name != file_name(marker.key, marker.stream):
+                ignored.append(f"{path}: carries the marker of another ticket and is ignored")
+            else:
+                tickets.append(self._ticket(path, front, body, marker, damaged=told is None))
+        return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored))
+
+    def create(self, content: Content) -> Ticket:
+        """Write a new file; where one of this key stands already, that is the ticket."""
+        path = self.folder / file_name(content.marker.key, content.marker.stream)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        front: dict[str, Any] = {
+            "title": content.title, "state": "open", "priority": content.marker.priority, "due": content.marker.due,
+            "team": content.team, "assignees": list(content.marker.assignees), "labels": list(content.marker.labels),
+            "opened": f"{self.now:%Y-%m-%d}", "triagebot": _told(content.marker, ""),
+        }  # fmt: skip
+        body = splice("", content.block)
+        aside = self._aside(path, front, body)
+        self.writes += 1
+        try:
+            os.link(aside, path)
+        except FileExistsError:
+            front, body = self._read(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        return self._ticket(path, front, body, _marker(front) or content.marker)
+
+    def edit(self, ticket_id: str, edit: Edit) -> Ticket:
+        """Change a file in one step: aside, then renamed."""
+        path = self.folder / ticket_id
+        front, body = self._read(path)
+        told = _marker(front)
+        marker = told or (edit.content.marker if edit.content else None)
+        if marker is None:
+            raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
+        _refuse_drift(told, front, edit)
+        if edit.content:
+            _set_content(front, edit.content, marker)
+            marker, body = edit.content.marker, splice(body, edit.content.block)
+        closed_by = _closed_by(front)
+        if edit.state == "open":
+            front["state"], closed_by = "open", ""
+            for name in ("closed", "closed_as", "duplicate_of"):
+                front.pop(name, None)
+        elif edit.state == "closed":
+            front.update(state="closed", closed_as=edit.closed_as, closed=f"{self.now:%Y-%m-%dT%H:%M:%SZ}")
+            closed_by = "triagebot"
+        if edit.comment:
+            body = self._commented(body, edit)
+        front["triagebot"] = _told(marker, closed_by)
+        self.writes += 1
+        self._aside(path, front, body).replace(path)
+        return self._ticket(path, front, body, marker)
+
+    def _commented(self, body: str, edit: Edit) -> str:
+        mark = f"<!-- triagebot:comment {edit.comment_digest} -->"
+        if mark in body:
+            return body
+        if not re.search(rf"^{_COMMENTS}$", body, re.MULTILINE):
+            body = f"{body.rstrip()}\n\n{_COMMENTS}\n"
+        return f"{body.rstrip()}\n\n**triagebot**, {self.now:%Y-%m-%d}: {mark}\n{edit.comment.strip()}\n"
+
+    def _read(self, path: Path) -> tuple[dict[str, Any], str]:
+        self.reads += 1
+        try:
+            return _parsed(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise TrackerError(str(path), f"cannot be read: {error}", "mend or delete the file") from error
+
+    def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
+        told = yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=110)
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(f"---\n{told}---\n{body}")
+            file.flush()
+            os.fsync(file.fileno())
+        return aside
+
+    def _ticket(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker, damaged: bool = False) -> Ticket:
+        is_open = str(front.get("state", "open")).lower() != "closed"
+        return Ticket(
+            id=path.name, url=path.as_posix(), tracker=self.name, marker=marker, is_open=is_open,
+            title=str(front.get("title", "")), closed_as="" if is_open else _closed_as(front),
+            closed_by_us=not is_open and _closed_by(front) == "triagebot",
+            closed_at=None if is_open else _time(front.get("closed")),
+            duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
+            damaged=damaged or BEGIN not in body or END not in body,
+        )  # fmt: skip
+
+    def _is_open(self, other: object) -> bool | None:
+        """Whether the ticket that a duplicate names is open; None where it names none that exists."""
+        if not isinstance(other, str) or Path(other).name != other or not (self.folder / other).is_file():
+            return None
+        front, _ = self._read(self.folder / other)
+        return str(front.get("state", "open")).lower() != "closed"
+
+
+def file_name(key: str, stream: str) -> str:
+    """The file of a key: readable, and distinct by a digest of the whole key."""
+    subject = key.removesuffix(f"@{stream}").partition(":")[2]
+    slug = re.sub(r"[^a-z0-9.]+", "-", subject.lower()).strip("-.")[-60:].strip("-.")
+    return f"{slug or 'ticket'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.md"
+
+
+def _is_ours(name: str) -> bool:
+    return bool(re.search(r"-[0-9a-f]{12}\.md$", name))
+
+
+def _parsed(text: str) -> tuple[dict[str, Any], str]:
+    found = _FRONT.match(text.removeprefix("\ufeff"))
+    front = yaml.safe_load(found["front"]) if found else None
+    if not found or not isinstance(front, dict):
+        raise ValueError("no YAML front matter")
+    return front, found["body"]
+
+
+def _marker(front: Mapping[str, Any]) -> Marker | None:
+    told = front.get("triagebot")
+    if not isinstance(told, dict) or not isinstance(told.get("key"), str) or not isinstance(told.get("digest"), str):
+        return None
+    known = {f.name for f in fields(Marker)}
+    values = {name: value for name, value in told.items() if name in known}
+    for name in _TUPLES & set(values):
+        listed = str(values[name] or "").split() if name in _JOINED else values[name]
+        if not isinstance(listed, list):
+            return None
+        values[name] = tuple(str(v) for v in listed)
+    return Marker(**{"stream": "main", **values})
+
+
+def _closed_by(front: Mapping[str, Any]) -> str:
+    told = front.get("triagebot")
+    return str(told.get("closed_by", "")) if isinstance(told, dict) else ""
+
+
+def _told(marker: Marker, closed_by: str) -> dict[str, Any]:
+    """The marker as front matter: ids in one line, so that a ticket stays readable."""
+    told = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(marker).items()}
+    told |= {name: " ".join(told[name]) for name in _JOINED}
+    return {**told, "closed_by": closed_by} if closed_by else told
+
+
+def _set_content(front: dict[str, Any], content: Content, old: Marker) -> None:
+    """Our fields anew; labels and assignees only where people left them as we had set them."""
+    front.update(title=content.title, priority=content.marker.priority, due=content.marker.due, team=content.team)
+    for name in ("labels", "assignees"):
+        ours, held, now = getattr(old, name), list(front.get(name) or []), getattr(content.marker, name)
+        kept = [v for v in held if v not in ours or v in now]
+        front[name] = [*kept, *(v for v in now if v not in ours and v not in kept)]
+
+
+def _refuse_drift(marker: Marker | None, front: Mapping[str, Any], edit: Edit) -> None:
+    is_open = str(front.get("state", "open")).lower() != "closed"
+    if marker and edit.seen_digest and marker.digest != edit.seen_digest:
+        raise Drifted("its content changed since the plan was made")
+    if is_open != edit.seen_open:
+        raise Drifted(f"it is {'open' if is_open else 'closed'}, the plan saw it otherwise")
+
+
+def _closed_as(front: Mapping[str, Any]) -> ClosedAs:
+    said = str(front.get("closed_as", "done")).lower().replace("_", "-").replace(" ", "-")
+    if said in ("not-planned", "wontfix", "wont-fix", "won't-fix"):
+        return "not-planned"
+    return "duplicate" if said == "duplicate" else "done"
+
+
+def _time(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    try:
+        return datetime.fromisoformat(str(value)).replace(tzinfo=UTC) if value else None
+    except ValueError:
+        return None
