@@ -14,7 +14,7 @@ import polars as pl
 from triagebot.decisions import Held, said
 from triagebot.files import Exemption, Rule, TeamFile
 from triagebot.identity import finding_id, masked, package_name
-from triagebot.model import FINDING, Belief, Change, Draft, Gone, Line, Ticket, Want
+from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
 from triagebot.rules import NO_RULE, digest
 from triagebot.versions import branch_fix, split
 
@@ -231,6 +231,8 @@ def _draft(
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
+    if want is Want.STAYS:
+        lines = [i.line for i in items if i.line.id in shown]
     subject = _subject(key, grouping.stream)
     assets = sorted({line.asset for line in lines}) or ([subject] if key.startswith("image:") else [])
     at = [seen.scanned_at[a] for a in assets if a in seen.scanned_at]
@@ -250,7 +252,10 @@ def _draft(
 
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
-    return tuple(sorted(lines, key=lambda line: (line.priority, line.name, line.vulnerability, line.asset)))
+    def rank(line: Line) -> tuple[object, ...]:
+        return line.priority, SEVERITIES.index(line.severity), line.name, line.vulnerability, line.asset
+
+    return tuple(sorted(lines, key=rank))
 
 
 def _subject(key: str, stream: str) -> str:

@@ -271,6 +271,8 @@ class History:
                 return
             except FileExistsError:
                 held = _held(path)
+            except FileNotFoundError:
+                break  # the holder tidied our half-written claim away: it has the history
             if held is None:
                 continue
             if not _is_over(held):
@@ -291,7 +293,7 @@ class History:
         for left in self.folder.glob(".aside-*"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
-            elif not left.name.startswith(".aside-lease"):
+            elif not left.name.startswith(".aside-lease") or _is_over(_held(left) or {"expires": 0}):
                 left.unlink(missing_ok=True)
 
     def _aside(self, what: str) -> Path:

@@ -107,6 +107,8 @@ def _list_trackers(
     errors: list[str] = []
     warnings: list[str] = []
     for name, tracker in trackers.items():
+        if keep:
+            tracker.tidy()
         mine = {ticket_id: k for (where, ticket_id), k in known.items() if where == name}
         try:
             listing = tracker.listing({i: k.marker for i, k in mine.items()})

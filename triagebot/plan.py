@@ -185,7 +185,10 @@ class _Planner:
         return Cause.CLOSED_UNVERIFIED, "closed by a person, not yet verified by a scan of a newer image"
 
     def _left(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        """An open ticket that stays. After three scans that did not look, its body says so, once."""
+        """An open ticket that stays.
+
+        After three scans that did not look, its body says so, once; where only data moved, it names what is left.
+        """
         reasons = {
             Want.LEAVE: (Cause.UNVERIFIED, "not looked at by this scan"),
             Want.STAYS: (
@@ -194,10 +197,10 @@ class _Planner:
             ),
         }
         cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
-        if draft.is_stale:
+        if draft.is_stale or draft.want is Want.STAYS:
             content = self._content(draft, ticket.marker, keep_due=True)
             if content.marker.digest != ticket.marker.digest:
-                return [self._step(draft, Kind.UPDATE, cause, "not looked at for three scans", ticket, content)]
+                return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content)]
         return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
 
     def _closed(self, draft: Draft, ticket: Ticket) -> Action:

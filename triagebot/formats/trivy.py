@@ -83,7 +83,9 @@ class Resource(Struct, rename="pascal"):
     results: list[Result] | None = None
 
 
-class Document(Struct, rename="pascal"):
+class Document(Metadata, rename="pascal"):
+    """A report. Early releases put the image's names beside the results, which is why it is `Metadata` too."""
+
     schema_version: int | UnsetType = UNSET
     trivy: Tool | None = None
     created_at: str | None = None
@@ -111,7 +113,8 @@ def read(data: bytes) -> Sequence[Report] | None:
         return None
     if found.cluster_name is not UNSET or found.resources is not UNSET:
         return _kubernetes(found)
-    if found.schema_version is UNSET and (found.results is UNSET or found.metadata is None):
+    told = found.metadata is not None or found.image_id or found.repo_tags
+    if found.schema_version is UNSET and (found.results is UNSET or not told):
         return None
     return [_artifact(found)]
 
@@ -136,8 +139,8 @@ def _artifact(found: Document) -> Report:
     report.scanner_version = found.trivy.version if found.trivy else ""
     if found.artifact_type not in ("", "container_image"):
         report.image = f"file://{found.artifact_name}"
-    elif found.metadata:
-        _describe(report, found.metadata)
+    else:
+        _describe(report, found.metadata or found)
     _fill(report, results)
     return report
 

@@ -63,6 +63,9 @@ class Tracker(Protocol):
         `known`: the markers that history remembers, by ticket id: one that was removed by hand is put back.
         """
 
+    def tidy(self) -> None:
+        """Remove what a killed run left half written. Called before writing, by the one run that may write."""
+
     def create(self, content: Content) -> Ticket:
         """File a ticket. A ticket of the same key that already stands is returned instead: never two."""
 

@@ -62,6 +62,12 @@ class LocalTracker:
                 tickets.append(self._ticket(path, front, body, marker, damaged=told is None))
         return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored))
 
+    def tidy(self) -> None:
+        """Remove files that were written aside and never renamed."""
+        for left in self.folder.glob(".*.md.new"):
+            if _is_ours(left.name.removesuffix(".new")):
+                left.unlink(missing_ok=True)
+
     def create(self, content: Content) -> Ticket:
         """Write a new file; where one of this key stands already, that is the ticket."""
         path = self.folder / file_name(content.marker.key, content.marker.stream)
@@ -126,7 +132,7 @@ class LocalTracker:
 
     def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
         told = yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=110)
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside = path.with_name(f".{path.name}.new")
         with aside.open("w", encoding="utf-8") as file:
             file.write(f"---\n{told}---\n{body}")
             file.flush()
