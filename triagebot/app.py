@@ -44,7 +44,7 @@ class PlanFile:
     plan: Plan
 
 
-def run(config: Config, path: Path, options: Options) -> Told:
+def run(config: Config, path: Path | None, options: Options) -> Told:
     """The main job. Raises what stops all of it; what stops only a part is in the document."""
     loaded = read(config, path, options)
     history = History(config.history)
@@ -124,8 +124,10 @@ def standing(config: Config, options: Options) -> View:
     return look(config, history, state, history.scan(state.last).coverage, options, keep=False)
 
 
-def read(config: Config, path: Path, options: Options) -> Loaded:
-    """The scan as tables."""
+def read(config: Config, path: Path | None, options: Options) -> Loaded:
+    """The scan as tables. Without one (the end of a stream): a scan of nothing."""
+    if path is None:
+        return scans.nothing(options.label or "end of stream", options.stream, options.now)
     reading = Reading(
         now=options.now, taken_at=options.taken_at, label=options.label, stream=options.stream,
         image_paths=tuple(config.settings.image_paths),
@@ -144,22 +146,22 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     name = snapshot_name(scan, loaded.content)
     recorded = {s.name: s for s in history.snapshots(options.stream)}
     held = recorded.get(name)
-    if held and not held.accepted and options.accept_drop:
-        if not options.dry_run:
-            history.accept(name)
-        held = replace(held, accepted=True)
+    if held and not held.accepted and options.accept_drop and not options.dry_run:
+        history.accept(name)
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
     before = history.state(options.stream, keep_cache=not options.dry_run)
     if held and held.accepted:
         return before, _last_coverage(history, before, loaded, name)
-    if before.last and scan.taken_at < before.last.taken_at and not options.record_only:
+    is_older = before.last is not None and scan.taken_at < before.last.taken_at
+    if before.last and is_older and not options.record_only:
         raise InputError(
             scan.label, f"was taken {scan.taken_at:%Y-%m-%d %H:%M}, before the last recorded scan "
             f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
-    reasons = () if options.accept_drop else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
+    trusted = options.accept_drop or options.end_stream or is_older
+    reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:
@@ -167,7 +169,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             f"scan {scan.label}", "suspect and set aside: " + "; ".join(reasons),
             "look at the scanner; if the scan is right, run again with --accept-drop",
         )  # fmt: skip
-    if before.last and scan.taken_at < before.last.taken_at:
+    if is_older and not options.dry_run:
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
     step = diff.advance(before.belief, scan, scope)

@@ -37,7 +37,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write
 RecordOnly = Annotated[bool, typer.Option("--record-only", help="Record the scan; touch no ticket.")]
 AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Believe a scan that was set aside as suspect.")]
 MassClose = Annotated[bool, typer.Option("--allow-mass-close", help="Close more tickets than the limit allows.")]
-EndStream = Annotated[bool, typer.Option("--end-stream", help="Retire what this scan no longer covers.")]
+EndStream = Annotated[bool, typer.Option("--end-stream", help="Retire all that the stream still holds; takes no scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document of the run and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name each file and each ticket on stderr.")]
 ScanPath = Annotated[Path, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")]
@@ -56,7 +56,9 @@ def main() -> None:
 
 @app.command()
 def run(
-    scan: ScanPath,
+    scan: Annotated[
+        Path | None, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")
+    ] = None,
     config: ConfigOption = None,
     label: Label = "",
     taken_at: TakenAt = "",
@@ -72,7 +74,10 @@ def run(
 ) -> None:
     """Read a scan, record it, and bring the tickets up to date."""
     from triagebot import app as application
+    from triagebot.errors import InputError
 
+    if (scan is None) != end_stream:
+        raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
     options = _options(
         label, taken_at, stream, now, dry_run, record_only, accept_drop, allow_mass_close, end_stream, verbose
     )

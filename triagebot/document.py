@@ -74,6 +74,7 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
     """The figures of the summary, as things stand."""
     belief, last = view.state.belief, view.state.last
     judged = view.judged
+    mine = [t for t in view.tickets if t.marker.stream == options.stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
     total, serious, excepted = summary.images(judged, belief.shown, view.coverage)
     waiting = Counter(f"{a.tracker}: {a.reason}" for a in (plan.deferred if plan else ()))
@@ -82,8 +83,8 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
         severities=summary.severities(judged), arithmetic=view.state.arithmetic,
         coverage=summary.coverage(view.coverage, belief.shown, listed),
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
-        teams=summary.teams(judged, belief.shown, view.tickets, config.teams, view.ownership.team_of, options.now),
-        unowned=tuple(sorted(view.ownership.unowned)),
+        teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
+        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].to_list()))),
         waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
     )  # fmt: skip
 

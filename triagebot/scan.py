@@ -23,7 +23,7 @@ from triagebot import formats
 from triagebot.errors import InputError, ReportError
 from triagebot.formats import ROW, Report
 from triagebot.identity import Image, parse_image, rewrite
-from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, TIME, Scan
+from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, TIME, Scan, empty
 
 CLOCK_SKEW = timedelta(minutes=10)
 FILE_LIMIT = 2 * 1024**3
@@ -67,6 +67,12 @@ def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = 
     if not tables.coverage:
         raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
     return tables.loaded(reading.label or _label(path))
+
+
+def nothing(label: str, stream: str, now: datetime) -> Loaded:
+    """A scan without reports: nothing was looked at."""
+    scan = Scan(empty(OCCURRENCES), empty(COVERAGE), empty(ALIASES), label, stream, now)
+    return Loaded(scan, content=f"nothing at {now.isoformat()}")
 
 
 def _known() -> str:

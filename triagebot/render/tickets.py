@@ -60,7 +60,7 @@ def content_digest(draft: Draft, due: str) -> str:
         return [x.id, x.severity, x.priority, x.rule, x.installed, x.fixed, x.tags, x.title, x.excuse]
 
     said = [
-        draft.key, draft.subject, draft.team, draft.mention, due, draft.is_stale,
+        draft.key, draft.subject, draft.team, draft.mention, due, draft.is_stale, draft.rules,
         [line(x) for x in draft.lines], [line(x) for x in draft.attached], [line(x) for x in draft.excused],
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
