@@ -65,11 +65,12 @@ class Dated:
         """The scan without one of its reports."""
         return replace(self, files={n: file for n, file in self.files.items() if n != name})
 
-    def failed(self, name: str, document: Path) -> Dated:
+    def failed(self, name: str, document: Path, by: bytes) -> Dated:
         """The scan with one of its reports replaced by the document of a failure, which is written aside."""
         report = read(self.files[name])
         assert report
-        document.write_bytes(failure_document(f"{report.asset}:{report.tag}"))
+        failure = failure_document(f"{report.asset}:{report.tag}")
+        document.write_bytes(failure.replace(b"aquasec/trivy", by))
         return replace(self, files={**self.files, name: document})
 
 
@@ -197,8 +198,12 @@ def shown_by(place: Place, asset: str, tag: str, scanner: str) -> set[Finding]:
     return {(a, package, name) for a, t, s, package, name in rows if (a, t, s) == (asset, tag, scanner)}
 
 
-@pytest.mark.parametrize("variant", ["failed", "removed"])
-@pytest.mark.parametrize("where", LATER, ids=named)
+@pytest.mark.parametrize(
+    ("where", "variant"),
+    [(where, variant) for where in LATER for variant in ("failed", "removed")]
+    + [(where, "failed-unnamed") for where in LATER if where[0] == "both-in-one"],
+    ids=named,
+)
 def test_a_report_that_is_missing_fixes_and_closes_nothing(
     series: Series, tmp_path: Path, where: tuple[str, int], variant: str
 ) -> None:
@@ -207,8 +212,9 @@ def test_a_report_that_is_missing_fixes_and_closes_nothing(
     after = later[0].scan if later else None
     wrong: list[str] = []
     for number, file in enumerate(chapter.scan.files):
-        without = chapter.scan.without(file)
-        scan = without if variant == "removed" else chapter.scan.failed(file, tmp_path / f"failure-{number}.json")
+        scanner = b"example/unnamed" if variant == "failed-unnamed" else b"aquasec/trivy"
+        failed = chapter.scan.failed(file, tmp_path / f"failure-{number}.json", by=scanner)
+        scan = chapter.scan.without(file) if variant == "removed" else failed
         place = chapter.before.copy(tmp_path / f"place-{number}")
         folder = scan.laid_out(tmp_path / f"scan-{number}")
         wrong += [f"{file} {variant}: {fault}" for fault in missing_faults(chapter, file, scan, folder, place, after)]

@@ -283,6 +283,13 @@ def test_each_closing_is_reopened_with_its_own_comment() -> None:
     assert first.comment_digest != second.comment_digest
 
 
+def test_a_reopening_with_many_findings_counts_those_it_does_not_name() -> None:
+    gone = ticket_of(draft(line(1)), is_open=False, closed_by_us=True, closed_at=NOW - DAY)
+    done = one(plan(draft(*(line(n) for n in range(31))), tickets=[gone]))
+    assert done.comment.count("CVE-2026-") == 20
+    assert "and 11 more" in done.comment
+
+
 def test_closed_as_done_and_not_scanned_since_waits() -> None:
     done = one(plan(draft(line(1), scanned_at=NOW - 2 * DAY, images=(NEW_IMAGE,)), tickets=[closed(draft(line(1)))]))
     assert (done.kind, done.cause) == (Kind.LEAVE, Cause.CLOSED_UNVERIFIED)
@@ -336,7 +343,9 @@ def test_a_reopened_ticket_keeps_the_decision_on_what_it_showed(closed_as: str, 
     held = held_by_people([gone], 90 * DAY, NOW)
     done = one(plan(draft(line(2), excused=(line(1, excuse="decided"),)), tickets=[gone], held=held))
     assert done.content is not None
-    reopened = replace(gone, is_open=True, closed_as="", closed_at=None, duplicate_open=None, marker=done.content.marker)
+    reopened = replace(
+        gone, is_open=True, closed_as="", closed_at=None, duplicate_open=None, marker=done.content.marker
+    )
     assert set(held_by_people([reopened], 90 * DAY, NOW + DAY)) == {"00000001"}
     if not duplicate_open:
         assert held_by_people([reopened], 90 * DAY, NOW + 90 * DAY) == {}

@@ -17,22 +17,9 @@ def findings(belief: Belief, team_of: Mapping[str, str], now: datetime) -> pl.Da
     Severity is the highest that any row gives (its source beside it), fixable if any row is. `age`: whole days
     since `first_seen`. `kev` and `epss` are there for rules; no feed fills them yet.
     """
-    rank = pl.col("severity").replace_strict(RANK, default=0, return_dtype=pl.Int8)
-    worst = rank.arg_max()
-    first = ("kind", "source_package", "location", "title", "url", "scanner")
+    told_once = belief.shown.height == belief.known.height
     folded = (
-        belief.shown.lazy()
-        .group_by(FINDING, maintain_order=True)
-        .agg(
-            *(pl.col(name).first() for name in first),
-            pl.col("severity").get(worst),
-            pl.col("severity_source").get(worst),
-            pl.col("cvss").max(),
-            pl.col("fixable").any(),
-            pl.col("verified").any(),
-            pl.col("missed").min(),
-            *(_of_fixable(name) for name in ("installed_version", "fixed_version", "fix_state")),
-        )
+        (belief.shown.lazy().select([*FINDING, *_FIRST, *_WORST, *_ANY]) if told_once else _folded(belief.shown.lazy()))
         .join(belief.known.lazy().select([*FINDING, "first_seen", "baseline"]), on=FINDING, how="left")
         .with_columns(
             team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String),
@@ -42,6 +29,24 @@ def findings(belief: Belief, team_of: Mapping[str, str], now: datetime) -> pl.Da
         )
     )
     return folded.collect()
+
+
+_FIRST = ("kind", "source_package", "location", "title", "url", "scanner")
+_WORST = ("severity", "severity_source")
+_ANY = ("cvss", "fixable", "verified", "missed", "installed_version", "fixed_version", "fix_state")
+
+
+def _folded(shown: pl.LazyFrame) -> pl.LazyFrame:
+    worst = pl.col("severity").replace_strict(RANK, default=0, return_dtype=pl.Int8).arg_max()
+    return shown.group_by(FINDING, maintain_order=True).agg(
+        *(pl.col(name).first() for name in _FIRST),
+        *(pl.col(name).get(worst) for name in _WORST),
+        pl.col("cvss").max(),
+        pl.col("fixable").any(),
+        pl.col("verified").any(),
+        pl.col("missed").min(),
+        *(_of_fixable(name) for name in ("installed_version", "fixed_version", "fix_state")),
+    )
 
 
 def _of_fixable(name: str) -> pl.Expr:

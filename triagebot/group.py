@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import polars as pl
@@ -30,6 +31,11 @@ class Grouping:
     team_of: Mapping[str, str]
     stream: str = "main"
     baseline: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """What the rules say, in eight hex digits."""
+        return digest(self.rules)
 
 
 def drafts(
@@ -225,7 +231,7 @@ def _draft(
         tickets,
         gone,
         seen,
-        digest(grouping.rules),
+        grouping.digest,
     )
     if foreign and shown - set(gone):
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
@@ -244,7 +250,7 @@ def _draft(
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
-        want=want, rules=digest(grouping.rules), lines=_sorted(lines), attached=_sorted(attached),
+        want=want, rules=grouping.digest, lines=_sorted(lines), attached=_sorted(attached),
         excused=_sorted(excused), gone=tuple(gone[f] for f in sorted(shown) if f in gone),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
         scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),

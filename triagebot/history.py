@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -75,6 +76,7 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._beside: threading.Thread | None = None
 
     # -- snapshots ---------------------------------------------------------------------------------------
 
@@ -150,8 +152,13 @@ class History:
         return state
 
     def keep(self, stream: str, state: State) -> None:
-        """Spare the next run the replay: the state after the last recorded scan is known already."""
-        self._cache([s for s in self.snapshots(stream) if s.accepted], state)
+        """Spare the next run the replay: the state after the last recorded scan is known already.
+
+        Written beside the rest of the run, and done when the lease ends.
+        """
+        accepted = [s for s in self.snapshots(stream) if s.accepted]
+        self._beside = threading.Thread(target=self._cache, args=(accepted, state))
+        self._beside.start()
 
     def _cache_name(self, accepted: list[Snapshot]) -> str:
         said = "\n".join([_CACHE_VERSION, pl.__version__, *(s.name for s in accepted)])
@@ -260,6 +267,8 @@ class History:
             self._sweep()
             yield
         finally:
+            if self._beside:
+                self._beside.join()
             with suppress(OSError, ValueError):
                 if _read_json(path).get("token") == token:
                     path.unlink()

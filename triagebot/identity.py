@@ -120,9 +120,15 @@ def masked(tag: str) -> str:
     return _DIGITS.sub("#", _HEX_WORD.sub("#", tag.lower()))
 
 
-@lru_cache(maxsize=262144)
 def package_of(purl: str) -> str:
     """A purl without version, qualifiers and subpath, spelt one way; the empty string if it is no purl."""
+    path = purl.partition("?")[0].partition("#")[0]
+    at, slash = path.rfind("@"), path.rfind("/")
+    return _package_of(path[:at] if at > slash + 1 else path)  # the `@` of a scope such as `@babel/` is no version
+
+
+@lru_cache(maxsize=262144)
+def _package_of(purl: str) -> str:
     if not purl.startswith("pkg:"):
         return ""
     try:

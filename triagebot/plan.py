@@ -61,6 +61,7 @@ def make(
     planner = _Planner(drafts, facts, held, policy, set(foreign))
     actions = [action for draft in drafts for action in planner.actions(draft)]
     kept, deferred = _limited(actions, policy.limits)
+    kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
     return Plan(tuple(kept), (*planner.deferred, *deferred), refused, tuple(planner.warnings))
 
@@ -75,6 +76,7 @@ class _Planner:
         foreign: set[str],
     ) -> None:
         self.facts, self.held, self.policy, self.foreign = facts, held, policy, foreign
+        self.new: dict[str, tuple[Draft, Marker | None]] = {}
         self.deferred: list[Action] = []
         self.warnings: list[str] = []
         self.tickets: dict[str, list[Ticket]] = defaultdict(list)
@@ -109,16 +111,22 @@ class _Planner:
             case _:
                 assert_never(draft.want)
 
+    def filled(self, action: Action) -> Action:
+        """A new ticket with its text: rendered last, because most of a first scan's are deferred."""
+        if action.kind is not Kind.CREATE:
+            return action
+        return replace(action, content=self._content(*self.new[action.key], keep_due=True))
+
     def _incomplete(self, tracker: str) -> str:
         facts = self.facts.get(tracker)
         return facts.incomplete if facts else "no such tracker is configured"
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
         if not here:
-            content = self._content(draft, elsewhere[0].marker if elsewhere else None, keep_due=True)
+            self.new[draft.key] = (draft, elsewhere[0].marker if elsewhere else None)
             reason = f"{len(draft.lines)} findings to act on"
             cause = Cause.MOVED if elsewhere else Cause.NEW_FINDINGS
-            return [self._step(draft, Kind.CREATE, cause, reason, content=content, state="open")]
+            return [self._step(draft, Kind.CREATE, cause, reason, state="open")]
         ticket = here[0]
         if len(here) > 1:
             self.warnings.append(f"{draft.key}: {len(here)} tickets carry this key; {ticket.id} is used")
@@ -277,7 +285,7 @@ class _Planner:
         action = Action(
             kind=kind, cause=cause, key=draft.key, stream=draft.stream, team=draft.team, tracker=draft.tracker,
             priority=draft.priority or (ticket.marker.priority if ticket else ""),
-            title=content.title if content else (ticket.title if ticket else draft.subject), reason=reason,
+            title=ticket.title if ticket and not content else text.title(draft), reason=reason,
             content=content, comment=comment, state="open" if state == "open" else "closed" if state else "",
         )  # fmt: skip
         if ticket is None:

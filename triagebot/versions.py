@@ -15,7 +15,8 @@ def split(fixed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in _SPLIT.split(fixed) if part))
 
 
-def branch_fix(package: str, installed: str, fixed: Iterable[str]) -> str:
+@cache
+def branch_fix(package: str, installed: str, fixed: tuple[str, ...]) -> str:
     """The smallest fixed version above the installed one, on the installed major line where it names one.
 
     Versions that cannot be compared, or none above: all of them, listed.

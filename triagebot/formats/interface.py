@@ -74,6 +74,7 @@ class Format(Protocol):
 
 
 _SEVERITY = {
+    "CRITICAL": "critical", "HIGH": "high", "MEDIUM": "medium", "LOW": "low",
     "critical": "critical", "high": "high", "important": "high", "medium": "medium", "moderate": "medium",
     "low": "low", "negligible": "negligible", "unimportant": "negligible",
 }  # fmt: skip
@@ -81,7 +82,8 @@ _SEVERITY = {
 
 def severity(text: str) -> str:
     """A scanner's severity word as one of `SEVERITIES`."""
-    return _SEVERITY.get(text) or _SEVERITY.get(text.lower(), "unknown")
+    found = _SEVERITY.get(text)
+    return found if found is not None else _SEVERITY.get(text.lower(), "unknown")
 
 
 def when(text: str | None) -> datetime | None:

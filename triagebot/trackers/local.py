@@ -24,6 +24,7 @@ from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Listing, spl
 
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _JOINED = ("shown", "serious", "images", "held")
 _COMMENTS = "## Comments"
 
@@ -131,7 +132,7 @@ class LocalTracker:
             raise TrackerError(str(path), f"cannot be read: {error}", "mend or delete the file") from error
 
     def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
-        told = yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=110)
+        told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
         aside = path.with_name(f".{path.name}.new")
         with aside.open("w", encoding="utf-8") as file:
             file.write(f"---\n{told}---\n{body}")

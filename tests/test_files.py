@@ -1,0 +1,349 @@
+"""The files that people write: a bad one gives one error that lists all its faults, each with its line."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from triagebot.cli import app
+from triagebot.config import load, read, shipped
+from triagebot.errors import ConfigError, InputError
+from triagebot.files import FILES, RuleFile, Settings, Strict, TeamFile
+from triagebot.identity import Image
+
+MODELS: dict[str, type[Strict]] = {
+    "triagebot.yaml": Settings,
+    "rules/priority.yaml": RuleFile,
+    "rules/teams.yaml": TeamFile,
+}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rules").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def faults(name: str, text: str) -> list[str]:
+    """What the error says, line by line."""
+    Path(name).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        read(Path(name), MODELS[name])
+    assert caught.value.exit_code == 2
+    return str(caught.value).splitlines()
+
+
+def rules(*lines: str) -> str:
+    return "rules:\n" + "".join(f"  - {line}\n" for line in lines)
+
+
+GOOD = "{id: ok, when: {}, priority: P1, action: ticket, because: x}"
+
+
+def test_the_fault_of_the_design() -> None:
+    text = "# Priorities\n# of ours\nrules:\n" + f"  - {GOOD}\n" + "\n\n" + (
+        "  - {id: kev, when: {epps: '>= 0.5'}, priority: P0, action: ticket, because: x}\n"
+    )  # fmt: skip
+    assert faults("rules/priority.yaml", text) == [
+        "rules/priority.yaml:7: rule 'kev': unknown field 'epps'; did you mean 'epss'?"
+    ]
+
+
+def test_all_faults_of_a_rule_file_are_listed() -> None:
+    text = rules(
+        GOOD,
+        "{id: kev, when: {epps: 1, kev: 3}, priority: P1, action: tickt, because: x, dew: 3d}",
+        "{id: b, when: {any: [{fixabel: true}], cvss: '>> 3'}, priority: 9, action: report}",
+        "{id: c, when: [], priority: P1, due: 3x, action: ticket, because: x}",
+    )
+    said = faults("rules/priority.yaml", text + "exeptions: []\n")
+    assert re.fullmatch("rules/priority.yaml:5: rule 'c': input should be .+", said.pop(7))
+    assert said == [
+        "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'",
+        "rules/priority.yaml:3: rule 'kev': unknown field 'dew'; did you mean 'due'?",
+        "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'?; 'kev' takes true or false, not 3",
+        "rules/priority.yaml:4: rule 'b': field 'because' is missing",
+        "rules/priority.yaml:4: rule 'b': priority: input should be a valid string",
+        "rules/priority.yaml:4: rule 'b': unknown field 'fixabel'; did you mean 'fixable'?; "
+        "'cvss' takes a number or a comparison such as '>= 0.5', not '>> 3'",
+        "rules/priority.yaml:5: rule 'c': due: '3x' is no duration; write for example 12h, 3d or 2w",
+        "rules/priority.yaml:6: unknown field 'exeptions'; did you mean 'exceptions'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ("{kev: yess}", "'kev' takes true or false, not 'yess'"),
+        ("{cvss: true}", "'cvss' takes a number or a comparison such as '>= 0.5', not True"),
+        ("{cvss: high}", "'cvss' takes a number or a comparison such as '>= 0.5', not 'high'"),
+        ("{severity: 3}", "'severity' takes a text or a list of texts, not 3"),
+        ("{severity: [high, 3]}", "'severity' takes a text or a list of texts, not ['high', 3]"),
+        ("{severity: null}", "'severity' takes a text or a list of texts, not None"),
+        ("{any: {kev: true}}", "'any' takes a list of conditions"),
+        ("{all: [kev]}", "'all' takes a list of conditions"),
+        ("{not: [{kev: true}]}", "'not' takes one condition"),
+        ("{not: {any: [{sevrity: high}]}}", "unknown field 'sevrity'; did you mean 'severity'?"),
+        ("{zzzzz: 1}", "unknown field 'zzzzz'"),
+    ],
+)
+def test_faults_of_conditions(when: str, said: str) -> None:
+    text = rules("{id: a, when: %s, priority: P1, action: ticket, because: x}" % when)
+    assert faults("rules/priority.yaml", text) == [f"rules/priority.yaml:2: rule 'a': {said}"]
+
+
+def test_faults_of_exceptions() -> None:
+    text = (
+        "exceptions:\n"
+        "  - {asset: x, kind: version-lock, reason: r, approved_by: a}\n"
+        "  - {asset: x, kind: bogus, reason: r, approved_by: a, expires: soon}\n"
+        '  - {asset: x, knd: version-lock, reason: "", approved_by: a}\n'
+        "  - {asset: x, kind: tracked-elsewhere, reason: a, approved_by: a, expires: 2027-01-01}\n"
+        "  - {kind: not-affected, reason: a, approved_by: a}\n"
+    )
+    said = faults("rules/priority.yaml", text)
+    assert [line.partition(" ")[0] for line in said] == [
+        f"rules/priority.yaml:{n}:" for n in (2, 3, 3, 4, 4, 4, 5, 6)
+    ]  # fmt: skip
+    assert "needs 'expires'" in said[0]
+    assert "unknown field 'knd'; did you mean 'kind'?" in said[5]
+    assert "needs 'url'" in said[6]
+    assert "would excuse everything" in said[7]
+
+
+def test_faults_of_the_settings() -> None:
+    text = (
+        "hstory: x\nlimits: {new_ticket: 3, writes: -1}\ndone_grace: 14\ntrackers:\n  default: {type: local, pth: x}\n"
+        "group_by: foo\nassets: [{match: a, ass: b}]\n"
+    )
+    said = "\n".join(faults("triagebot.yaml", text))
+    for fault in (
+        r"triagebot.yaml:1: unknown field 'hstory'; did you mean 'history'\?",
+        r"triagebot.yaml:2: unknown field 'new_ticket'; did you mean 'new_tickets'\?",
+        r"triagebot.yaml:2: .*writes: input should be greater than or equal to 0",
+        r"triagebot.yaml:3: done_grace: 14 is no duration; write for example 12h, 3d or 2w",
+        r"triagebot.yaml:5: tracker 'default': unknown field 'pth'; did you mean 'path'\?",
+        r"triagebot.yaml:6: group_by: input should be 'image' or 'upgrade'",
+        r"triagebot.yaml:7: asset 1: unknown field 'ass'; did you mean 'as'\?",
+        r"triagebot.yaml:7: asset 1: field 'as' is missing",
+    ):
+        assert re.search(f"^{fault}$", said, re.MULTILINE), fault
+
+
+def test_all_faults_of_a_team_file_are_listed() -> None:
+    """Also those that lie between the parts, in the same error, each at its own line."""
+    text = (
+        "teams:\n  dns: {tracker: default, nam: x}\n  platform: {assignees: bob}\nunowned: platfrom\nimages:\n"
+        '  - {match: "a/*", team: dsn}\n  - {match: "*", chart: x, team: dns}\n'
+    )
+    said = "\n".join(faults("rules/teams.yaml", text))
+    for fault in (
+        r"rules/teams.yaml:2: team 'dns': unknown field 'nam'; did you mean 'name'\?",
+        r"rules/teams.yaml:3: team 'platform': assignees: input should be a valid list",
+        r"rules/teams.yaml:4: unowned: no team 'platfrom'; did you mean 'platform'\?",
+        r"rules/teams.yaml:6: .*no team 'dsn'; did you mean 'dns'\?",
+        r"rules/teams.yaml:7: image 2: give either 'match' or 'chart'",
+    ):
+        assert re.search(f"^{fault}$", said, re.MULTILINE), fault
+
+
+def test_an_unknown_team_is_told_at_its_line() -> None:
+    text = 'teams:\n  dns: {}\nunowned: dns\nimages:\n  - {match: "a/*", team: dns}\n  - {match: "*", team: dsn}\n'
+    (said,) = faults("rules/teams.yaml", text)
+    assert re.fullmatch(r"rules/teams.yaml:6: .*no team 'dsn'; did you mean 'dns'\?", said)
+
+
+def test_charts_need_a_chart_map() -> None:
+    text = "teams:\n  dns: {}\nunowned: dns\nimages:\n  - {chart: x, team: dns}\n"
+    (said,) = faults("rules/teams.yaml", text)
+    assert "lines with 'chart' need 'chart_map'" in said
+
+
+def test_a_rule_that_stands_twice() -> None:
+    (said,) = faults("rules/priority.yaml", rules(GOOD, GOOD))
+    assert re.fullmatch(r"rules/priority.yaml:[123]: rules: rule 'ok' stands twice", said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: [\n", r"triagebot.yaml:[12]: no valid YAML: .+"),
+        ("a: 1\nb: : 2\n", r"triagebot.yaml:2: no valid YAML: .+"),
+        ("a: \tx\n\tb: 1\n", r"triagebot.yaml:\d: no valid YAML: .+"),
+        ("a: !!python/object:os.system {}\n", r"triagebot.yaml:1: no valid YAML: .+"),
+        ("a: *nowhere\n", r"triagebot.yaml:1: no valid YAML: .+"),
+        ("- 1\n", r"triagebot.yaml:1: .+"),
+        ("just words\n", r"triagebot.yaml:1: .+"),
+        ("1: 2\n", r"triagebot.yaml:1: .+"),
+        ("limits: 3\n", r"triagebot.yaml:1: limits: .+"),
+        ("rules: {a: b}\n", r"triagebot.yaml:1: rules: .+"),
+        ("trackers: {default: }\n", r"triagebot.yaml:1: .+"),
+    ],
+)
+def test_what_is_no_settings_file_at_all(text: str, said: str) -> None:
+    told = faults("triagebot.yaml", text)
+    assert len(told) == 1
+    assert re.fullmatch(said, told[0])
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file; create it, or correct the path"):
+        read(Path("nowhere.yaml"), Settings)
+    Path("binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary\.yaml: cannot be read"):
+        read(Path("binary.yaml"), Settings)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read(tmp_path, Settings)
+
+
+def test_nothing_that_is_said_names_our_insides() -> None:
+    """People who write YAML need not know what pydantic, a dictionary or a class of ours is."""
+    for text in ("- 1\n", "limits: 3\n", "trackers: {default: 1}\n"):
+        said = faults("triagebot.yaml", text)[0]
+        assert not re.search(r"instance of|dictionary|pydantic|Settings|Limits", said), said
+
+
+def test_an_unknown_tracker_is_told_at_its_line() -> None:
+    Path("rules/teams.yaml").write_text("teams:\n  a: {}\n  dns: {tracker: defalt}\nunowned: dns\n")
+    Path("triagebot.yaml").write_text("teams: rules/teams.yaml\n")
+    with pytest.raises(ConfigError) as caught:
+        load(Path("triagebot.yaml"))
+    assert "team 'dns': no tracker 'defalt'; did you mean 'default'?" in str(caught.value)
+    assert str(caught.value).startswith("rules/teams.yaml:3: ")
+
+
+def test_missing_files_of_the_settings_are_errors() -> None:
+    for text, said in (
+        ("teams: nowhere.yaml\n", "nowhere.yaml: there is no such file"),
+        ("rules: [nowhere.yaml]\n", "nowhere.yaml: there is no such file"),
+        ("inventory: nowhere.txt\n", "nowhere.txt: cannot be read: No such file"),
+    ):
+        Path("triagebot.yaml").write_text(text)
+        with pytest.raises(ConfigError, match=said):
+            load(None)
+
+
+def test_a_chart_map_without_its_columns() -> None:
+    Path("rules/teams.yaml").write_text(
+        "teams: {dns: {}}\nunowned: dns\nchart_map: map.csv\nimages: [{chart: x, team: dns}]\n"
+    )
+    Path("triagebot.yaml").write_text("teams: rules/teams.yaml\n")
+    Path("rules/map.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(
+        ConfigError, match=r"rules/map.csv:1: needs the columns chart and image; write: manifest,chart,image"
+    ):
+        load(None)
+
+
+def test_good_files_are_read(tmp_path: Path) -> None:
+    Path("triagebot.yaml").write_text(
+        "history: h\nrules: [rules/priority.yaml]\nteams: rules/teams.yaml\ninventory: images.txt\n"
+        "done_grace: 2w\ndecision_expiry: 36h\nassets: [{match: 'a/**', as: 'b/**'}]\nlimits: {new_tickets: 3}\n"
+        "trackers:\n  default: {type: local}\n  other: {type: local, path: elsewhere}\n"
+    )
+    Path("rules/priority.yaml").write_text(
+        rules("{id: a, when: {age: '> 3d', severity: [high]}, priority: P1, due: 12h, action: ticket, because: 'ü'}")
+        + "exceptions:\n  - {asset: x, kind: accepted-risk, reason: r, approved_by: a, expires: 2027-01-31}\n"
+    )
+    Path("rules/teams.yaml").write_text(
+        "teams:\n  dns: {tracker: other, assignees: [a], was: [ns]}\nunowned: dns\nimages: [{match: '*', team: dns}]\n"
+    )
+    Path("images.txt").write_text("# all of them\nnginx\nregistry:5000/a:1 # one tag\n\n")
+    config = load(None)
+    assert config.base == tmp_path
+    assert config.history == tmp_path / "h"
+    assert (config.settings.done_grace, config.settings.decision_expiry) == (timedelta(days=14), timedelta(hours=36))
+    assert config.rules[0].due == timedelta(hours=12)
+    assert config.exemptions[0].expires == date(2027, 1, 31)
+    assert config.teams.images[0].match == ["*"]
+    assert config.inventory == {Image("docker.io/library/nginx", ""), Image("registry:5000/a", "1")}
+
+
+def test_nothing_written_means_the_shipped_defaults() -> None:
+    config = load(None)
+    assert [rule.id for rule in config.rules] == [
+        "known-exploited", "critical-fixable", "high-fixable", "critical-high-unfixable", "rest",
+    ]  # fmt: skip
+    assert config.teams.unowned in config.teams.teams
+    Path("triagebot.yaml").write_text("")
+    assert load(None).rules == config.rules
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [("priority.yaml", RuleFile), ("exceptions.yaml", RuleFile), ("teams.yaml", TeamFile)]
+)
+def test_shipped_files_load(name: str, model: type[Strict]) -> None:
+    assert read(shipped(name), model)
+
+
+# ---- schemas ----
+
+
+def schema(*names: str) -> Any:
+    result = CliRunner().invoke(app, ["schema", *names])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.output)
+
+
+def references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [r for value in node.values() for r in references(value)]
+    return [r for value in node for r in references(value)] if isinstance(node, list) else []
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_a_schema_is_whole(name: str) -> None:
+    told = schema(name)
+    assert told == schema()[name]
+    assert told["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert told["type"] == "object"
+    assert told["additionalProperties"] is False
+    for reference in references(told):
+        assert reference.startswith("#/$defs/")
+        assert reference.removeprefix("#/$defs/") in told["$defs"]
+    kinds = {"object", "array", "string", "integer", "number", "boolean", "null"}
+    for node in nodes(told):
+        assert node.get("type", "object") in kinds
+        if "pattern" in node:
+            re.compile(node["pattern"])
+
+
+def nodes(schema: Any) -> list[dict[str, Any]]:
+    """The schema and all schemas in it."""
+    if not isinstance(schema, dict):
+        return []
+    inner = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
+    inner += [schema[name] for name in ("items", "additionalProperties") if isinstance(schema.get(name), dict)]
+    return [schema, *(node for part in inner for node in nodes(part))]
+
+
+def test_schemas_know_the_fields_and_the_short_forms() -> None:
+    """What `read` takes, an editor with the schema must not mark: one glob without a list, durations as text."""
+    told = schema()
+    assert told["triagebot"]["properties"]["done_grace"]["type"] == "string"
+    for listed in (
+        told["teams"]["$defs"]["Owner"]["properties"]["match"],
+        told["triagebot"]["properties"]["image_paths"],
+    ):
+        assert {part.get("type") for part in listed.get("anyOf", [listed])} == {"string", "array"}
+    rewrite = told["triagebot"]["$defs"]["Rewrite"]
+    assert set(rewrite["properties"]) == {"match", "as"}
+
+
+def test_defaults_in_schemas_are_as_people_write_them() -> None:
+    properties = schema("triagebot")["properties"]
+    for name in ("done_grace", "decision_expiry"):
+        assert re.fullmatch(r"\d+[hdw]", properties[name]["default"])
+
+
+def test_there_is_no_schema_of_that_name() -> None:
+    result = CliRunner().invoke(app, ["schema", "ruls"])
+    assert isinstance(result.exception, InputError)
+    assert "did you mean 'rules'?" in str(result.exception)
