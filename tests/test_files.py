@@ -67,7 +67,8 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
     assert said == [
         "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'",
         "rules/priority.yaml:3: rule 'kev': unknown field 'dew'; did you mean 'due'?",
-        "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'?; 'kev' takes true or false, not 3",
+        "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'?; "
+        "'kev' takes true or false, not 3",
         "rules/priority.yaml:4: rule 'b': field 'because' is missing",
         "rules/priority.yaml:4: rule 'b': priority: input should be a valid string",
         "rules/priority.yaml:4: rule 'b': unknown field 'fixabel'; did you mean 'fixable'?; "
@@ -94,7 +95,7 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
     ],
 )
 def test_faults_of_conditions(when: str, said: str) -> None:
-    text = rules("{id: a, when: %s, priority: P1, action: ticket, because: x}" % when)
+    text = rules(f"{{id: a, when: {when}, priority: P1, action: ticket, because: x}}")
     assert faults("rules/priority.yaml", text) == [f"rules/priority.yaml:2: rule 'a': {said}"]
 
 

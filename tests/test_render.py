@@ -227,7 +227,8 @@ def test_a_ticket_is_inert(text: str, key: str) -> None:
     kinds = {t.type for t in parsed}
     assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
     assert len([t for t in parsed if t.type == "tr_open"]) == 2 + 2 + 1
-    assert len([t for t in parsed if t.type == "td_open"]) == 6 * 3
+    columns = 6 if key.startswith("image:") else 7  # grouped by upgrade, the image stands in front
+    assert len([t for t in parsed if t.type == "td_open"]) == columns * 3
     assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
 
 
@@ -252,7 +253,7 @@ def test_comments_are_inert(text: str) -> None:
         said = closing(replace(bad, want=want, gone=(gone, replace(gone, how="withdrawn"))), "markdown")
         assert acting(said) == []
         assert said.startswith("Closed")
-        assert (said.count("<!--"), said.count("-->")) == (0, 0)
+        assert "<!--" not in said
         if want is Want.FIXED:
             assert len([t for t in tokens(said) if t.type == "td_open"]) == 2 * 5
     assert acting(finding(bad.lines[1])) == []

@@ -89,22 +89,22 @@ def holds(when: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 
 def part(name: str, value: Any, row: Mapping[str, Any]) -> bool:
-    if name == "not":
-        return not holds(value, row)
-    if name == "any":
-        return any(holds(v, row) for v in value)
-    if name == "all":
-        return all(holds(v, row) for v in value)
+    if name in ("not", "any", "all"):
+        parts = [holds(v, row) for v in ([value] if name == "not" else value)]
+        return {"not": not any(parts), "any": any(parts), "all": all(parts)}[name]
     held = row[name]
     if held is None:
         return False
-    if name in ("fixable", "kev"):
+    if name in TEXTS:
+        return told_by_text(name, held, value)
+    if not isinstance(value, str):
         return bool(held == value)
-    if name in ("cvss", "epss", "age"):
-        if not isinstance(value, str):
-            return bool(held == value)
-        sign = value.strip()[:2].rstrip("0123456789 .-")
-        return bool(COMPARE[sign](held, float(value.strip()[len(sign) :].strip(" d"))))
+    sign = value.strip()[:2].rstrip("0123456789 .-")
+    return bool(COMPARE[sign](held, float(value.strip()[len(sign) :].strip(" d"))))
+
+
+def told_by_text(name: str, held: str, value: str | list[str]) -> bool:
+    """Any pattern fits the text, or, of a vulnerability, one of its other names."""
     told = [held]
     if name == "vulnerability":
         told += [alias for alias, ids in ALIASES.items() if held in ids]

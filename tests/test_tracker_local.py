@@ -307,6 +307,22 @@ def test_nothing_else_is_left_behind(place: LocalPlace, tracker: LocalTracker) -
     assert [p.name for p in place.folder.iterdir()] == [made.id]
 
 
+def test_what_a_killed_run_left_is_tidied_away(place: LocalPlace, tracker: LocalTracker) -> None:
+    made = tracker.create(content())
+    (place.folder / f".{made.id}.new").write_text("---\ntitle: half a tick")
+    mine = {name: (place.folder / name) for name in (".hidden.md", ".notes.md.new", "draft.md.new")}
+    for path in mine.values():
+        path.write_text("mine")
+    assert only(place.connect()) == made
+    place.connect().tidy()
+    assert sorted(p.name for p in place.folder.iterdir()) == sorted([made.id, *mine])
+
+
+def test_tidying_where_nothing_is(tracker: LocalTracker) -> None:
+    tracker.tidy()
+    assert not tracker.folder.exists()
+
+
 def test_a_write_is_whole_or_not_at_all(
     place: LocalPlace, tracker: LocalTracker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

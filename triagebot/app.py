@@ -152,6 +152,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         return state, _last_coverage(history, state, loaded, name)
     before = history.state(options.stream, keep_cache=not options.dry_run)
     if held and held.accepted:
+        loaded.notes.append(f"scan {scan.label} was recorded before; this is how things stand after the last scan")
         return before, _last_coverage(history, before, loaded, name)
     is_older = before.last is not None and scan.taken_at < before.last.taken_at
     if before.last and is_older and not options.record_only:
@@ -204,6 +205,7 @@ class _Noted:
         self.history.intend(action.tracker, action.key, self.now)
 
     def done(self, action: Action, ticket: Ticket) -> None:
+        self.history.renew()
         self.history.remember(ticket, self.now)
         if action.kind is Kind.CREATE:
             self.history.settle(action.tracker, action.key)

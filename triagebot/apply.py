@@ -36,10 +36,11 @@ def carry_out(
             continue
         if progress:
             progress(action)
-        if action.after and action.after in {o.action.key for o in outcomes if o.outcome != "done"}:
+        if {o.action.key for o in outcomes if o.outcome != "done"}.intersection(action.after):
             outcomes.append(Outcome(action, "failed", action.ticket, action.url, "its new ticket was not filed"))
             continue
-        outcome = _one(action, trackers[action.tracker], journal, standing.get(action.after, ""))
+        places = [standing[key] for key in action.after if key in standing]
+        outcome = _one(action, trackers[action.tracker], journal, ", ".join(places))
         if outcome.outcome == "done" and action.kind is not Kind.MOVE:
             standing[action.key] = outcome.url
         outcomes.append(outcome)

@@ -20,6 +20,14 @@ from triagebot.owners import charts_by_asset
 
 M = TypeVar("M", bound=Strict)
 
+_PLAIN = {
+    "model_type": "should be a mapping (name: value)",
+    "dict_type": "should be a mapping (name: value)",
+    "list_type": "should be a list",
+    "string_type": "should be a text",
+}
+"""What pydantic says in Python's words, in YAML's."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -80,11 +88,14 @@ def read(path: Path, model: type[M]) -> M:
         mark = getattr(error, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark else place
         raise ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}") from error
+    faults = {(_line(root, place), _placed(place, value, said)) for place, said in model.cross_faults(value)}
     try:
-        return model.model_validate({} if value is None else value)
+        made = model.model_validate({} if value is None else value)
     except ValidationError as error:
-        faults = sorted({(_line(root, f["loc"]), _fault(f, value, model)) for f in error.errors(include_url=False)})
-        raise ConfigError("", "\n".join(f"{place}:{line}: {fault}" for line, fault in faults)) from error
+        faults |= {(_line(root, f["loc"]), _fault(f, value, model)) for f in error.errors(include_url=False)}
+    if faults:
+        raise ConfigError("", "\n".join(f"{place}:{line}: {fault}" for line, fault in sorted(faults)))
+    return made
 
 
 def _shown(path: Path) -> str:
@@ -113,14 +124,19 @@ def _line(root: Any, location: tuple[int | str, ...]) -> int:
 
 def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
     location = [step for step in fault["loc"] if step not in ("function-after", "function-before")]
-    said = fault["msg"].removeprefix("Value error, ")
+    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         near = suggest(str(location[-1]), _known(model, location))
         return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
     if fault["type"] == "missing":
         return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
+    return _placed(tuple(location), value, said)
+
+
+def _placed(location: tuple[int | str, ...], value: Any, said: str) -> str:
+    """A fault with the rule, team or field that it is about."""
     field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
-    return f"{_where(location, value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
+    return f"{_where(list(location), value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
 
 
 def _where(location: list[Any], value: Any) -> str:
@@ -155,12 +171,14 @@ def _known(model: type[Strict], location: list[Any]) -> Iterator[str]:
 
 
 def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:
-    faults = [
-        f"{_shown(path)}: team {team_id!r}: no tracker {team.tracker!r}{suggest(team.tracker, settings.trackers)}"
-        for team_id, team in teams.teams.items()
-        if team.tracker not in settings.trackers
-    ]
-    if faults:
+    unknown = [(i, t.tracker) for i, t in teams.teams.items() if t.tracker not in settings.trackers]
+    if unknown:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        faults = [
+            f"{_shown(path)}:{_line(root, ('teams', i, 'tracker'))}: team {i!r}: no tracker {tracker!r}"
+            f"{suggest(tracker, settings.trackers)}"
+            for i, tracker in unknown
+        ]
         raise ConfigError("", "\n".join(faults), "name one of `trackers:` in triagebot.yaml")
 
 

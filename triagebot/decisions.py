@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -11,6 +12,9 @@ import polars as pl
 from triagebot.files import Exemption
 from triagebot.model import Ticket
 from triagebot.rules import Aliases, text
+
+SAID = "decided by a person"
+"""How a ticket names a person's decision: the same whether it is read from a closing or from a marker."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ def excused(findings: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Al
     if not active:
         return pl.Series("excused", [None] * findings.height, dtype=pl.Int32)
     chain = pl.coalesce([pl.when(_covers(e, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, e in active])
-    return findings.lazy().select(chain.alias("excused")).collect().to_series()
+    return findings.lazy().with_columns(chain.alias("excused")).select("excused").collect().to_series()
 
 
 def _covers(e: Exemption, aliases: Aliases) -> pl.Expr:
@@ -54,18 +58,20 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
     for ticket in tickets:
         for entry in ticket.marker.held:
             finding, _, until = entry.partition(":")
-            _hold(held, finding, date.fromisoformat(until), "decided by a person")
+            with suppress(ValueError):  # people can break a marker; one that says nothing holds nothing
+                _hold(held, finding, Held(date.fromisoformat(until), SAID))
         if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
             continue
         if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
-            until_day = date.max if ticket.duplicate_open else date.min
+            until_day = (now + expiry).astimezone(UTC).date() if ticket.duplicate_open else date.min
         else:
             until_day = ((ticket.closed_at or now) + expiry).astimezone(UTC).date()
+        decision = Held(until_day, SAID)
         for finding in ticket.marker.shown:
-            _hold(held, finding, until_day, f"closed as {ticket.closed_as}")
+            _hold(held, finding, decision)
     return {finding: decision for finding, decision in held.items() if today < decision.until}
 
 
-def _hold(held: dict[str, Held], finding: str, until: date, said: str) -> None:
-    if finding not in held or held[finding].until < until:
-        held[finding] = Held(until, said)
+def _hold(held: dict[str, Held], finding: str, decision: Held) -> None:
+    if finding not in held or held[finding].until < decision.until:
+        held[finding] = decision

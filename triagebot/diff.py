@@ -332,33 +332,34 @@ def _arithmetic(previous: int, merged_to: int, changes: pl.DataFrame, current: i
 
 
 def _fall(before: Belief, scan: Scan, drop_fraction: float) -> list[str]:
-    both = scan.coverage.filter(pl.col("status") == "scanned").join(before.coverage, on=GROUP, how="semi")
-    groups = both.select(GROUP).unique()
-    was = before.shown.filter(pl.col("verified")).join(groups, on=GROUP, how="semi").select(FINDING).n_unique()
-    now = scan.occurrences.join(groups, on=GROUP, how="semi").select(FINDING).n_unique()
+    """Findings that were seen, of what this scan looked at again, against what it shows of the same assets."""
+    looked = _looks(before, scan.coverage).filter("looked")
+    shown = before.shown.filter(pl.col("verified")).join(looked, on=[*GROUP, "seen_at"], how="semi")
+    was = shown.select(FINDING).n_unique()
+    now = scan.occurrences.join(looked, on=["asset", "scanner"], how="semi").select(FINDING).n_unique()
     if was < _SMALL or now >= was * (1 - drop_fraction):
         return []
-    images = groups.select("asset", "tag").n_unique()
-    return [f"findings fell from {was} to {now} on the {images} images scanned both times (limit: {drop_fraction:.0%})"]
+    images = shown.select("asset").n_unique()
+    return [f"findings fell from {was} to {now} on {images} images scanned both times (limit: {drop_fraction:.0%})"]
 
 
 def _missing_targets(before: Belief, scan: Scan) -> list[str]:
     """A kind of package target that several earlier reports had, and no report of the same images has now."""
     told = scan.coverage.filter((pl.col("status") == "scanned") & (pl.col("targets") != ""))
-    both = before.coverage.join(told, on=GROUP, how="semi")
-    had: dict[tuple[Any, str], int] = defaultdict(int)
-    for scanner, targets in both.select("scanner", "targets").iter_rows():
+    both = before.coverage.join(told, on=["asset", "scanner"], how="semi")
+    had: dict[tuple[Any, str], set[str]] = defaultdict(set)
+    for asset, scanner, targets in both.select("asset", "scanner", "targets").iter_rows():
         for target in filter(None, targets.split(",")):
-            had[scanner, target] += 1
+            had[scanner, target].add(asset)
     has = {
         (scanner, target)
         for scanner, targets in told.select("scanner", "targets").iter_rows()
         for target in targets.split(",")
     }
     return [
-        f"{scanner}: no report has {target!r} packages any more; {count} reports had them before"
-        for (scanner, target), count in sorted(had.items())
-        if count > 1 and (scanner, target) not in has
+        f"{scanner}: no report has {target!r} packages any more; reports of {len(assets)} images had them before"
+        for (scanner, target), assets in sorted(had.items())
+        if len(assets) > 1 and (scanner, target) not in has
     ]
 
 

@@ -52,13 +52,22 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Texts = Annotated[list[str], BeforeValidator(_listed)]
+Texts = Annotated[
+    list[str],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class Strict(BaseModel):
     """A model that knows all its fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def cross_faults(cls, value: Any) -> list[tuple[tuple[int | str, ...], str]]:
+        """Faults between the parts of a file, as (place, fault); `value` is the raw file and may be anything."""
+        return []
 
 
 class Rule(Strict):
@@ -94,7 +103,9 @@ def _when_faults(when: dict[str, Any]) -> list[str]:
             if not isinstance(value, bool):
                 faults.append(f"{name!r} takes true or false, not {value!r}")
         elif name in NUMBER_FIELDS:
-            if not isinstance(value, int | float) and not (isinstance(value, str) and COMPARISON.match(value)):
+            if (isinstance(value, bool) or not isinstance(value, int | float)) and not (
+                isinstance(value, str) and COMPARISON.match(value)
+            ):
                 faults.append(f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}")
         elif name in TEXT_FIELDS:
             if not all(isinstance(v, str) for v in (value if isinstance(value, list) else [value])):
@@ -185,15 +196,24 @@ class TeamFile(Strict):
     chart_map: str = ""
     images: list[Owner] = []
 
-    @model_validator(mode="after")
-    def _known_teams(self) -> TeamFile:
-        named = [("unowned", self.unowned), *((f"images[{i}]", o.team) for i, o in enumerate(self.images))]
-        faults = [f"{where}: no team {t!r}{suggest(t, self.teams)}" for where, t in named if t not in self.teams]
-        if any(owner.chart for owner in self.images) and not self.chart_map:
-            faults.append("lines with 'chart' need 'chart_map'")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
+    @classmethod
+    def cross_faults(cls, value: Any) -> list[tuple[tuple[int | str, ...], str]]:
+        """Lines that name a team that is not there, and `chart` lines without a chart map."""
+        if not isinstance(value, dict) or not isinstance(value.get("teams"), dict):
+            return []
+        listed = value.get("images")
+        lines = [(i, o) for i, o in enumerate(listed if isinstance(listed, list) else []) if isinstance(o, dict)]
+        named: list[tuple[tuple[int | str, ...], Any]] = [(("unowned",), value.get("unowned"))]
+        named += [(("images", i, "team"), line.get("team")) for i, line in lines]
+        faults = [
+            (place, f"no team {team!r}{suggest(team, value['teams'])}")
+            for place, team in named
+            if isinstance(team, str) and team not in value["teams"]
+        ]
+        charts = [i for i, line in lines if line.get("chart")]
+        if charts and not value.get("chart_map"):
+            faults.append((("images", charts[0], "chart"), "lines with 'chart' need 'chart_map'"))
+        return faults
 
 
 class Limits(Strict):
@@ -231,8 +251,8 @@ class Settings(Strict):
     assets: list[Rewrite] = []
     group_by: Literal["image", "upgrade"] = "image"
     limits: Limits = Limits()
-    done_grace: Duration = timedelta(days=14)
-    decision_expiry: Duration = timedelta(days=90)
+    done_grace: Duration = Field("14d", validate_default=True)
+    decision_expiry: Duration = Field("90d", validate_default=True)
     backlog: Literal["ticket", "baseline"] = "ticket"
     trackers: dict[str, TrackerSettings] = {"default": TrackerSettings(type="local")}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -51,7 +51,7 @@ def drafts(
     `judged`: the findings table with `rule` and `excused` (indices); `coverage`: of the last scan; `tickets`:
     those of this stream; `held`: people's decisions by finding id.
     """
-    owned = [t for t in tickets if t.marker.stream == grouping.stream]
+    owned = [_renamed(t, grouping) for t in tickets if t.marker.stream == grouping.stream]
     lines = _Lines(judged, belief, held, grouping)
     by_key: dict[str, list[_Judged]] = defaultdict(list)
     for item in lines.relevant(owned):
@@ -63,10 +63,31 @@ def drafts(
         markers[ticket.marker.key].append(ticket)
     keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
     unverified = lines.unverified()
+    every = [item for items in by_key.values() for item in items]
     made = (
-        _draft(key, by_key.get(key, []), markers.get(key, []), gone, seen, key in unverified, grouping) for key in keys
+        _draft(
+            key,
+            by_key.get(key, []),
+            every if foreign(key, grouping) else [],
+            markers.get(key, []),
+            gone,
+            seen,
+            key in unverified,
+            grouping,
+        )
+        for key in keys
     )
     return [draft for draft in made if draft is not None]
+
+
+def _renamed(ticket: Ticket, grouping: Grouping) -> Ticket:
+    """The ticket under the key that its team's present id gives."""
+    kind, _, rest = ticket.marker.key.partition(":")
+    named, _, subject = rest.partition(":")
+    for team_id, team in grouping.teams.teams.items():
+        if kind == "upgrade" and named in team.was and named not in grouping.teams.teams:
+            return replace(ticket, marker=replace(ticket.marker, key=f"upgrade:{team_id}:{subject}"))
+    return ticket
 
 
 @dataclass(frozen=True)
@@ -128,8 +149,7 @@ class _Lines:
         if row["excused"] is not None:
             excuse = said(self.grouping.exemptions[row["excused"]])
         elif decision := self.held.get(finding):
-            until = "" if decision.until.year == 9999 else f", until {decision.until:%Y-%m-%d}"
-            excuse = decision.said + until
+            excuse = f"{decision.said}, until {decision.until:%Y-%m-%d}"
         fixes = [branch_fix(package, installed, split(fixed)) for _, installed, fixed in places if fixed]
         line = Line(
             id=finding, vulnerability=row["vulnerability"], package=package, name=package_name(package),
@@ -210,6 +230,7 @@ def _image(tag: str, digest_: str) -> str:
 def _draft(
     key: str,
     items: list[_Judged],
+    every: list[_Judged],
     tickets: list[Ticket],
     gone: Mapping[str, Gone],
     seen: _Coverage,
@@ -222,7 +243,6 @@ def _draft(
         acting = [i for i in acting if not i.baseline or i.line.id in shown]
     excused = [i.line for i in acting if i.line.excuse]
     lines = [i.line for i in acting if not i.line.excuse]
-    foreign = not key.startswith(f"{grouping.by}:")
     want = _want(
         lines,
         excused,
@@ -233,7 +253,7 @@ def _draft(
         seen,
         grouping.digest,
     )
-    if foreign and shown - set(gone):
+    if foreign(key, grouping) and shown - set(gone):
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
@@ -247,14 +267,21 @@ def _draft(
     team = grouping.teams.teams[team_id]
     former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
     attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
+    left = sorted((gone[f] for f in shown if f in gone), key=lambda g: (g.name, g.vulnerability, g.id))
+    below = tuple(i.line.id for i in every if i.line.verified and i.rule.action != "ticket" and i.line.id in shown)
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
         want=want, rules=grouping.digest, lines=_sorted(lines), attached=_sorted(attached),
-        excused=_sorted(excused), gone=tuple(gone[f] for f in sorted(shown) if f in gone),
+        excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),
+        below=below, scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),
     )  # fmt: skip
+
+
+def foreign(key: str, grouping: Grouping) -> bool:
+    """Whether a key is of another grouping than the present one."""
+    return not key.startswith(f"{grouping.by}:")
 
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:

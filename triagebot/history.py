@@ -273,6 +273,13 @@ class History:
                 if _read_json(path).get("token") == token:
                     path.unlink()
 
+    def renew(self) -> None:
+        """Hold the lease for longer. Called as a long run goes on."""
+        path = self.folder / "lease.json"
+        held = _read_json(path)
+        if held["expires"] - time.time() < LEASE_SECONDS / 2:
+            self._write(path, json.dumps({**held, "expires": time.time() + LEASE_SECONDS}))
+
     def _take(self, path: Path, mine: Path) -> None:
         for _ in range(3):
             try:
@@ -339,15 +346,19 @@ def _held(path: Path) -> dict[str, Any] | None:
 def _is_over(held: Mapping[str, Any]) -> bool:
     if held["expires"] < time.time():
         return True
-    if held.get("host") != socket.gethostname():
-        return False
+    return held.get("host") == socket.gethostname() and not _is_alive(int(held["pid"]))
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process runs. One that was killed and not yet reaped by its parent does not."""
     try:
-        os.kill(int(held["pid"]), 0)
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:1]
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except OSError:
+        return True
+    return state != ["Z"]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from packageurl import PackageURL
 
@@ -136,10 +136,10 @@ def _package_of(purl: str) -> str:
     except ValueError:
         return ""
     namespace, name = parsed.namespace or "", parsed.name
-    if parsed.type == "rpm" and namespace == "rhel":
-        namespace = "redhat"
+    if parsed.type == "rpm":
+        namespace = DISTRO_PURL.get(namespace, f"rpm/{namespace}").removeprefix("rpm/")
     if parsed.type == "golang":
-        name = name.lower()
+        namespace, name = namespace.lower(), name.lower()
     return PackageURL(type=parsed.type, namespace=namespace or None, name=name).to_string()
 
 
@@ -148,7 +148,8 @@ def build_package(kind: str, name: str) -> str:
     """A package identity where a report gives no purl: from the scanner's type or distribution, and the name."""
     kind = kind.lower().partition(":")[0]
     if kind in DISTRO_PURL:
-        return f"pkg:{DISTRO_PURL[kind]}/{quote(name.lower(), safe='+._-~')}"
+        distro_type, _, distro = DISTRO_PURL[kind].partition("/")
+        return package_of(PackageURL(type=distro_type, namespace=distro, name=name).to_string())
     purl_type = LANGUAGE_PURL.get(kind)
     if purl_type is None:
         return f"pkg:generic/{quote(name, safe='+._-~/@')}"
@@ -161,7 +162,7 @@ def build_package(kind: str, name: str) -> str:
 def package_name(package: str) -> str:
     """What people call it: `pkg:apk/alpine/busybox` -> `busybox`, `pkg:maven/a.b/c` -> `a.b:c`."""
     purl_type, _, path = package.removeprefix("pkg:").partition("/")
-    path = path.replace("%40", "@")
+    path = unquote(path)
     if purl_type in ("apk", "deb", "rpm"):
         return path.rpartition("/")[2]
     return path.replace("/", ":") if purl_type == "maven" else path
@@ -210,7 +211,7 @@ def glob(pattern: str) -> str:
             out.append("|")
         else:
             out.append(re.escape(part))
-    return "^" + "".join(out) + ")" * depth + "$"
+    return "(?s)^" + "".join(out) + ")" * depth + "$"
 
 
 def rewrite(asset: str, rewrites: tuple[tuple[str, str], ...]) -> str:

@@ -127,7 +127,8 @@ def _list_trackers(
                 seen = datetime.fromisoformat(closed_seen) if closed_seen else options.now
                 ticket = replace(ticket, closed_at=seen)  # noqa: PLW2901 - the same ticket, known better
             tickets.append(ticket)
-        facts[name] = TrackerFacts(name, tracker.markup, tracker.body_limit, tuple(tickets), listing.incomplete)
+        unread = frozenset(mine[i].marker.key for i, _ in listing.broken if i in mine)
+        facts[name] = TrackerFacts(name, tracker.markup, tracker.body_limit, tuple(tickets), listing.incomplete, unread)
         present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
             missed = [k for i, k in mine.items() if i not in present]

@@ -236,7 +236,8 @@ class Draft:
     """What the ticket of one key should say and be.
 
     `lines` are the findings it acts on; `attached` are shown but open nothing; `excused` are covered by a
-    decision; `gone` left since the ticket showed them. `images` names, hashed, what was looked at.
+    decision; `gone` left since the ticket showed them; `below` are ids that it showed and no rule makes a ticket of.
+    `images` names, hashed, what was looked at.
     """
 
     key: str
@@ -255,6 +256,7 @@ class Draft:
     excused: tuple[Line, ...] = ()
     gone: tuple[Gone, ...] = ()
     images: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
 
@@ -353,8 +355,8 @@ class Action:
     closed_as: ClosedAs = ""
     seen_digest: str = ""
     seen_open: bool = False
-    after: str = ""
-    """The key whose ticket must stand before this is done (a move closes the old place last)."""
+    after: tuple[str, ...] = ()
+    """The keys whose tickets must stand before this is done (a move closes the old place last)."""
 
 
 @dataclass(frozen=True)
@@ -388,6 +390,8 @@ class TrackerFacts:
     body_limit: int
     tickets: tuple[Ticket, ...] = ()
     incomplete: str = ""
+    broken: frozenset[str] = frozenset()
+    """Keys of tickets that stand there and cannot be read."""
 
 
 @dataclass(frozen=True)

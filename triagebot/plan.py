@@ -10,7 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from triagebot.decisions import Held
@@ -33,6 +33,8 @@ from triagebot.render import tickets as text
 
 MASS_CLOSE_FLOOR = 5
 """So few closings are never implausible."""
+
+_NAMED = 20
 
 NEW_TICKET = "⟦new ticket⟧"
 """Where a comment names a ticket that does not exist yet; replaced when it is written."""
@@ -59,8 +61,9 @@ def make(
 ) -> Plan:
     """The plan of one run. `foreign`: keys of tickets that were grouped otherwise than now."""
     planner = _Planner(drafts, facts, held, policy, set(foreign))
-    actions = [action for draft in drafts for action in planner.actions(draft)]
-    kept, deferred = _limited(actions, policy.limits)
+    former = {key for draft in drafts for key in draft.former_keys}
+    actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
+    kept, deferred = _limited(actions, policy.limits, {a.key for a in planner.deferred})
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
     return Plan(tuple(kept), (*planner.deferred, *deferred), refused, tuple(planner.warnings))
@@ -91,10 +94,11 @@ class _Planner:
     def actions(self, draft: Draft) -> list[Action]:
         """What to do about one draft, usually nothing or one thing."""
         known = [t for key in (draft.key, *draft.former_keys) for t in self.tickets.get(key, ())]
-        unreachable = [name for name in {draft.tracker, *(t.tracker for t in known)} if self._incomplete(name)]
-        if unreachable:
-            reason = f"{unreachable[0]}: {self._incomplete(unreachable[0])}"
-            self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, reason))
+        hindered = [
+            why for name in sorted({draft.tracker, *(t.tracker for t in known)}) if (why := self._hindered(name, draft))
+        ]
+        if hindered:
+            self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
             return []
         here = sorted((t for t in known if t.tracker == draft.tracker), key=lambda t: not t.is_open)
         elsewhere = [t for t in known if t.tracker != draft.tracker and t.is_open]
@@ -103,9 +107,11 @@ class _Planner:
         match draft.want:
             case Want.OPEN:
                 done = self._opened(draft, here, elsewhere)
-                return done + [self._moved(draft, t, draft.key) for t in elsewhere]
+                return done + [self._moved(draft, t, [draft.key]) for t in elsewhere]
             case Want.LEAVE | Want.STAYS | Want.UNKNOWN:
-                return [a for t in (*here, *elsewhere) if t.is_open for a in self._left(draft, t)]
+                if here and here[0].is_open:
+                    return self._left(draft, here[0]) + [self._moved(draft, t, [draft.key]) for t in elsewhere]
+                return [a for t in elsewhere for a in self._left(draft, t)]
             case Want.DECIDED | Want.BELOW | Want.FIXED | Want.RETIRED:
                 return [self._closed(draft, t) for t in (*here, *elsewhere) if t.is_open]
             case _:
@@ -117,9 +123,14 @@ class _Planner:
             return action
         return replace(action, content=self._content(*self.new[action.key], keep_due=True))
 
-    def _incomplete(self, tracker: str) -> str:
+    def _hindered(self, tracker: str, draft: Draft) -> str:
+        """Why this tracker takes no part in what becomes of the draft; empty: nothing hinders it."""
         facts = self.facts.get(tracker)
-        return facts.incomplete if facts else "no such tracker is configured"
+        if facts is None:
+            return f"{tracker}: no such tracker is configured"
+        if facts.incomplete:
+            return f"{tracker}: {facts.incomplete}"
+        return f"{tracker}: its ticket cannot be read" if draft.key in facts.broken else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
         if not here:
@@ -130,7 +141,7 @@ class _Planner:
         ticket = here[0]
         if len(here) > 1:
             self.warnings.append(f"{draft.key}: {len(here)} tickets carry this key; {ticket.id} is used")
-        return self._updated(draft, ticket) if ticket.is_open else self._reopened(draft, ticket)
+        return self._updated(draft, ticket) if ticket.is_open else self._reopened(draft, ticket, elsewhere)
 
     def _updated(self, draft: Draft, ticket: Ticket) -> list[Action]:
         content = self._content(draft, ticket.marker, keep_due=True)
@@ -145,25 +156,16 @@ class _Planner:
         reason = comment.partition("\n")[0] if comment else "what it says changed"
         return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
 
-    def _reopened(self, draft: Draft, ticket: Ticket) -> list[Action]:
+    def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
         cause, reason = self._reopening(draft, ticket)
+        if elsewhere:
+            cause, reason = Cause.MOVED, f"it belongs to {draft.tracker} again"
         if cause is Cause.CLOSED_UNVERIFIED:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
-        anew = cause is Cause.REAPPEARED
-        content = self._content(draft, ticket.marker, keep_due=not anew)
-        named = "\n".join(f"- {text.finding(x)}" for x in draft.lines[:20])
-        return [
-            self._step(
-                draft,
-                Kind.REOPEN,
-                cause,
-                reason,
-                ticket,
-                content,
-                f"Reopened: {reason}.\n\n{named}\n",
-                "open",
-            )
-        ]
+        before = elsewhere[0].marker if elsewhere else ticket.marker
+        content = self._content(draft, before, keep_due=cause not in (Cause.REAPPEARED, Cause.NOT_SHOWN_BEFORE))
+        comment = f"Reopened: {reason}.\n\n{_named(draft.lines)}\n"
+        return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
 
     def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
         shown = set(ticket.marker.shown)
@@ -221,7 +223,7 @@ class _Planner:
         step = self._step(draft, Kind.CLOSE, cause, reason, ticket, comment=comment, state="closed")
         return replace(step, closed_as=as_)
 
-    def _moved(self, draft: Draft, ticket: Ticket, new_key: str) -> Action:
+    def _moved(self, draft: Draft, ticket: Ticket, homes: Sequence[str]) -> Action:
         comment = f"Moved: the work goes on in {NEW_TICKET}.\n"
         step = self._step(
             draft,
@@ -232,11 +234,13 @@ class _Planner:
             comment=comment,
             state="closed",
         )
-        return replace(step, closed_as="not-planned", after=new_key)
+        return replace(step, closed_as="not-planned", after=tuple(homes))
 
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
         gone = {g.id for g in draft.gone}
-        homeless = [f for f in ticket.marker.shown if f not in self.homes and f not in gone | self.excused]
+        homeless = [
+            f for f in ticket.marker.shown if f not in self.homes and f not in gone | self.excused | set(draft.below)
+        ]
         if homeless:
             return [
                 self._step(
@@ -247,8 +251,8 @@ class _Planner:
                     ticket,
                 )
             ]
-        homes = [self.homes[f] for f in ticket.marker.shown if f in self.homes]
-        return [self._moved(draft, ticket, homes[0])] if homes else [self._closed(draft, ticket)]
+        homes = dict.fromkeys(self.homes[f] for f in ticket.marker.shown if f in self.homes)
+        return [self._moved(draft, ticket, list(homes))] if homes else [self._closed(draft, ticket)]
 
     def _content(self, draft: Draft, old: Marker | None, keep_due: bool) -> Content:
         dues = [self.old_dues[x.id] for x in draft.lines if self.old_dues.get(x.id)]
@@ -256,10 +260,10 @@ class _Planner:
             dues.append(old.due)
         due = min([d for d in (text.day(draft.due), *dues) if d], default="")
         facts = self.facts[draft.tracker]
-        held = tuple(sorted(f"{x.id}:{self.held[x.id].until}" for x in draft.excused if x.id in self.held
-                            and self.held[x.id].until != date.max))  # fmt: skip
+        held = tuple(sorted(f"{x.id}:{self.held[x.id].until}" for x in draft.excused if x.id in self.held))
         marker = Marker(
-            key=draft.key, stream=draft.stream, digest=text.content_digest(draft, due), priority=draft.priority,
+            key=old.key if old and old.key in draft.former_keys else draft.key, stream=draft.stream,
+            digest=text.content_digest(draft, due), priority=draft.priority,
             due=due, labels=(LABEL, *draft.labels), assignees=draft.assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
         )  # fmt: skip
@@ -304,19 +308,25 @@ def _news(fresh: list[Line], was: str, draft: Draft) -> str:
         said.append(f"Priority raised from {was} to {draft.priority}.")
     if fresh:
         said.append(f"New since this ticket was last updated: {len(fresh)} critical or high.")
-        said.append("\n" + "\n".join(f"- {text.finding(x)}" for x in fresh[:20]))
-        if len(fresh) > 20:
-            said.append(f"- and {len(fresh) - 20} more")
+        said.append(f"\n{_named(fresh)}")
     return "\n".join(said) + "\n" if said else ""
 
 
-def _limited(actions: list[Action], limits: Limits) -> tuple[list[Action], list[Action]]:
-    """What fits into the limits, per tracker, most urgent first; the rest is deferred to the next run."""
+def _named(lines: Sequence[Line]) -> str:
+    """Findings as a list, shortened."""
+    named = [f"- {text.finding(line)}" for line in lines[:_NAMED]]
+    return "\n".join([*named, *([f"- and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])])
+
+
+def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[list[Action], list[Action]]:
+    """What fits into the limits, per tracker, most urgent first; the rest is deferred to the next run.
+
+    `waiting`: keys whose tickets are not written by this run; what waits for one of these is deferred too.
+    """
     kept: list[Action] = []
     deferred: list[Action] = []
     created: dict[str, int] = defaultdict(int)
     written: dict[str, int] = defaultdict(int)
-    waiting: set[str] = set()
     order = {
         Kind.CREATE: 0,
         Kind.REOPEN: 1,
@@ -337,7 +347,7 @@ def _limited(actions: list[Action], limits: Limits) -> tuple[list[Action], list[
             reason = f"limits.new_tickets of {limits.new_tickets} is reached"
         elif written[action.tracker] >= limits.writes:
             reason = f"limits.writes of {limits.writes} is reached"
-        elif action.after and action.after in waiting:
+        elif waiting.intersection(action.after):
             reason = "its new ticket is deferred"
         else:
             created[action.tracker] += new

@@ -33,7 +33,7 @@ def verdicts(findings: pl.DataFrame, rules: Sequence[Rule], aliases: Aliases) ->
         [pl.when(condition(rule.when, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, rule in enumerate(rules)]
         + [pl.lit(len(rules), dtype=pl.Int32)]
     )
-    return findings.lazy().select(chain.alias("rule")).collect().to_series()
+    return findings.lazy().with_columns(chain.alias("rule")).select("rule").collect().to_series()
 
 
 def condition(when: Mapping[str, Any], aliases: Aliases) -> pl.Expr:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import io
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
@@ -18,13 +17,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from triagebot import formats
 from triagebot.errors import InputError, ReportError
 from triagebot.formats import ROW, Report
 from triagebot.identity import Image, parse_image, rewrite
-from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, TIME, Scan, empty
+from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
 
 CLOCK_SKEW = timedelta(minutes=10)
 FILE_LIMIT = 2 * 1024**3
@@ -55,10 +55,15 @@ class Loaded:
     ignored: int = 0
     entries: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = None) -> Loaded:
     """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`."""
+    if reading.taken_at and reading.taken_at > reading.now + CLOCK_SKEW:
+        raise InputError(
+            "--taken-at", f"{reading.taken_at:%Y-%m-%d %H:%M} is ahead of now", "give the time of the scan"
+        )
     tables = _Tables(reading)
     with _no_collection():
         for name, data in _files(path):
@@ -208,7 +213,8 @@ class _Tables:
         taken_at = self.reading.taken_at or max(c["scanned_at"] for c in self.coverage)
         aliases = pl.DataFrame(list(self.aliases), schema=ALIASES, orient="row")
         scan = Scan(occurrences, coverage, aliases, label, self.reading.stream, taken_at)
-        content = _digest(occurrences, coverage.with_columns(scanned_at=pl.Series(self.said_at, dtype=TIME)))
+        covered = [{**c, "scanned_at": at} for c, at in zip(self.coverage, self.said_at, strict=True)]
+        content = hashlib.sha256(msgspec.json.encode([self.columns, self.report_of, covered])).hexdigest()
         return Loaded(scan, content, self.errors, self.ignored, self.entries, self.left_out)
 
 
@@ -221,16 +227,6 @@ def _occurrences(columns: list[list[Any]], report_of: Iterable[int], coverage: p
     placed = pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES))
     told_twice = coverage.select(told).is_duplicated().any()
     return placed.unique(maintain_order=True) if told_twice else placed
-
-
-def _digest(occurrences: pl.DataFrame, coverage: pl.DataFrame) -> str:
-    """A digest of the tables without the times that only say when they were read."""
-    digest = hashlib.sha256()
-    for table in (occurrences.drop("scanned_at"), coverage):
-        written = io.BytesIO()
-        table.rechunk().write_ipc(written, compat_level=pl.CompatLevel.oldest())
-        digest.update(written.getbuffer())
-    return digest.hexdigest()
 
 
 def _template(text: str) -> re.Pattern[str]:

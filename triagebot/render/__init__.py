@@ -15,7 +15,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
 _SPACE = re.compile(r"\s+")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$^]|^[-+=>])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$^]|^[-+=>]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
 _TEXT_LIMIT = 300
 _JOINER = "\u2060"
 
@@ -38,12 +38,13 @@ def markdown_text(text: object, limit: int = _TEXT_LIMIT) -> str:
     said = said.replace("&", "&amp;").replace("<", "&lt;")
     said = _SPECIAL.sub(r"\\\1", said)
     said = said.replace("@", f"@{_JOINER}").replace("\\#", f"\\#{_JOINER}").replace("://", f":{_JOINER}//")
-    return re.sub(r"\b(www\.|gh-)", rf"\1{_JOINER}", said, flags=re.IGNORECASE)
+    return re.sub(r"\b(www|gh)(?=[.-])", rf"\1{_JOINER}", said, flags=re.IGNORECASE)
 
 
 def markdown_code(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """Scan text as a code span that holds inside a table cell."""
+    """Scan text as a code span that holds inside a table cell, and that no marker can hide in."""
     said = plain(text, limit).replace("`", "'").replace("|", "\u2223").replace("\\", "\u2216")
+    said = said.replace("<!--", f"<{_JOINER}!--")
     return f"`{said}`" if said else ""
 
 

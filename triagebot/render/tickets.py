@@ -15,6 +15,7 @@ from triagebot.render import markdown_code, markdown_text, plain, render
 from triagebot.versions import highest
 
 _PLACES = 6
+_EVIDENCE = 50
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_men
     (ups, more_upgrades), (lines, more_lines) = cut(todo), cut(draft.lines)
     (attached, more_attached), (excused, more_excused) = cut(draft.attached), cut(draft.excused)
     return {
-        "draft": draft, "priority": draft.priority, "due": due, "show_mention": show_mention,
+        "draft": draft, "by_image": draft.key.startswith("image:"), "priority": draft.priority,
+        "due": due, "show_mention": show_mention,
         "reasons": list(dict.fromkeys(line.because for line in draft.lines)),
         "assets": sorted({line.asset for line in draft.lines}),
         "upgrades": ups, "more_upgrades": more_upgrades, "lines": lines, "more_lines": more_lines,
@@ -93,9 +95,18 @@ def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_men
     }  # fmt: skip
 
 
-def closing(draft: Draft, markup: str) -> str:
-    """Why a ticket is closed, with the evidence."""
-    return render(f"{markup}/closing.md.j2", {"draft": draft})
+def closing(draft: Draft, markup: str, limit: int = 60_000) -> str:
+    """Why a ticket is closed, with the evidence; long lists say how much they leave out."""
+    rows = _EVIDENCE
+    while True:
+        values = {
+            "draft": draft, "gone": draft.gone[:rows], "more_gone": max(0, len(draft.gone) - rows),
+            "excused": draft.excused[:rows], "more_excused": max(0, len(draft.excused) - rows),
+        }  # fmt: skip
+        said = render(f"{markup}/closing.md.j2", values)
+        if len(said) <= limit or rows == 0:
+            return said
+        rows = min(rows - 1, rows * limit // len(said))
 
 
 def day(at: datetime | None) -> str:

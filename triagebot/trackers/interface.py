@@ -81,4 +81,5 @@ def splice(body: str, block: str) -> str:
     managed = f"{BEGIN}\n{block.strip()}\n{END}"
     if _BLOCK.search(body):
         return _BLOCK.sub(lambda _: managed, body, count=1)
+    body = body.replace(BEGIN, "").replace(END, "")  # half a border: what stood beside it may be theirs
     return f"{body.rstrip()}\n\n{managed}\n" if body.strip() else f"{managed}\n"

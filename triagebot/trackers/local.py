@@ -38,6 +38,7 @@ class LocalTracker:
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
         self.reads = self.writes = 0
+        self._known: Mapping[str, Marker] = {}
 
     def listing(self, known: Mapping[str, Marker]) -> Listing:
         """The tickets of the folder."""
@@ -45,6 +46,7 @@ class LocalTracker:
         broken: list[tuple[str, str]] = []
         ignored: list[str] = []
         self.reads += 1
+        self._known = known
         for path in sorted(self.folder.glob("*.md")) if self.folder.is_dir() else []:
             if not _is_ours(path.name):
                 continue
@@ -85,6 +87,9 @@ class LocalTracker:
             os.link(aside, path)
         except FileExistsError:
             front, body = self._read(path)
+            held = _marker(front)
+            if held is None or held.key != content.marker.key:
+                raise TrackerError(str(path), "is not the ticket of its name", "mend or delete the file") from None
         finally:
             aside.unlink(missing_ok=True)
         return self._ticket(path, front, body, _marker(front) or content.marker)
@@ -94,7 +99,7 @@ class LocalTracker:
         path = self.folder / ticket_id
         front, body = self._read(path)
         told = _marker(front)
-        marker = told or (edit.content.marker if edit.content else None)
+        marker = told or self._known.get(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
             raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
         _refuse_drift(told, front, edit)
@@ -108,7 +113,7 @@ class LocalTracker:
                 front.pop(name, None)
         elif edit.state == "closed":
             front.update(state="closed", closed_as=edit.closed_as, closed=f"{self.now:%Y-%m-%dT%H:%M:%SZ}")
-            closed_by = "triagebot"
+            closed_by = _closing(front)
         if edit.comment:
             body = self._commented(body, edit)
         front["triagebot"] = _told(marker, closed_by)
@@ -134,10 +139,13 @@ class LocalTracker:
     def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
         told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
         aside = path.with_name(f".{path.name}.new")
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(f"---\n{told}---\n{body}")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with aside.open("w", encoding="utf-8") as file:
+                file.write(f"---\n{told}---\n{body}")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise TrackerError(str(path), f"cannot be written: {error.strerror}", "make the folder writable") from error
         return aside
 
     def _ticket(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker, damaged: bool = False) -> Ticket:
@@ -145,7 +153,7 @@ class LocalTracker:
         return Ticket(
             id=path.name, url=path.as_posix(), tracker=self.name, marker=marker, is_open=is_open,
             title=str(front.get("title", "")), closed_as="" if is_open else _closed_as(front),
-            closed_by_us=not is_open and _closed_by(front) == "triagebot",
+            closed_by_us=not is_open and _closed_by(front) == _closing(front),
             closed_at=None if is_open else _time(front.get("closed")),
             duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
             damaged=damaged or BEGIN not in body or END not in body,
@@ -155,7 +163,10 @@ class LocalTracker:
         """Whether the ticket that a duplicate names is open; None where it names none that exists."""
         if not isinstance(other, str) or Path(other).name != other or not (self.folder / other).is_file():
             return None
-        front, _ = self._read(self.folder / other)
+        try:
+            front, _ = self._read(self.folder / other)
+        except TrackerError:
+            return None
         return str(front.get("state", "open")).lower() != "closed"
 
 
@@ -192,6 +203,11 @@ def _marker(front: Mapping[str, Any]) -> Marker | None:
     return Marker(**{"stream": "main", **values})
 
 
+def _closing(front: Mapping[str, Any]) -> str:
+    """What we note of a closing of ours: a later one by a person, as something else or another day, is theirs."""
+    return f"triagebot {front.get('closed_as')} {front.get('closed')}"
+
+
 def _closed_by(front: Mapping[str, Any]) -> str:
     told = front.get("triagebot")
     return str(told.get("closed_by", "")) if isinstance(told, dict) else ""
@@ -208,9 +224,14 @@ def _set_content(front: dict[str, Any], content: Content, old: Marker) -> None:
     """Our fields anew; labels and assignees only where people left them as we had set them."""
     front.update(title=content.title, priority=content.marker.priority, due=content.marker.due, team=content.team)
     for name in ("labels", "assignees"):
-        ours, held, now = getattr(old, name), list(front.get(name) or []), getattr(content.marker, name)
+        ours, held, now = getattr(old, name), _names(front.get(name)), getattr(content.marker, name)
         kept = [v for v in held if v not in ours or v in now]
         front[name] = [*kept, *(v for v in now if v not in ours and v not in kept)]
+
+
+def _names(value: object) -> list[str]:
+    """A list of names; one name without a list is one name."""
+    return [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []
 
 
 def _refuse_drift(marker: Marker | None, front: Mapping[str, Any], edit: Edit) -> None:
@@ -222,8 +243,9 @@ def _refuse_drift(marker: Marker | None, front: Mapping[str, Any], edit: Edit) -
 
 
 def _closed_as(front: Mapping[str, Any]) -> ClosedAs:
-    said = str(front.get("closed_as", "done")).lower().replace("_", "-").replace(" ", "-")
-    if said in ("not-planned", "wontfix", "wont-fix", "won't-fix"):
+    said = str(front.get("closed_as", "done")).lower()
+    said = re.sub(r"[^a-z]", "", said)
+    if said in ("notplanned", "wontfix", "wontdo"):
         return "not-planned"
     return "duplicate" if said == "duplicate" else "done"
 
@@ -234,6 +256,6 @@ def _time(value: object) -> datetime | None:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     try:
-        return datetime.fromisoformat(str(value)).replace(tzinfo=UTC) if value else None
+        return _time(datetime.fromisoformat(str(value))) if value else None
     except ValueError:
         return None
