@@ -63,14 +63,14 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         "{id: c, when: [], priority: P1, due: 3x, action: ticket, because: x}",
     )
     said = faults("rules/priority.yaml", text + "exeptions: []\n")
-    assert re.fullmatch("rules/priority.yaml:5: rule 'c': input should be .+", said.pop(7))
+    assert re.fullmatch("rules/priority.yaml:5: rule 'c': should be a mapping .+", said.pop(7))
     assert said == [
         "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'",
         "rules/priority.yaml:3: rule 'kev': unknown field 'dew'; did you mean 'due'?",
         "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'?; "
         "'kev' takes true or false, not 3",
         "rules/priority.yaml:4: rule 'b': field 'because' is missing",
-        "rules/priority.yaml:4: rule 'b': priority: input should be a valid string",
+        "rules/priority.yaml:4: rule 'b': priority: should be a text",
         "rules/priority.yaml:4: rule 'b': unknown field 'fixabel'; did you mean 'fixable'?; "
         "'cvss' takes a number or a comparison such as '>= 0.5', not '>> 3'",
         "rules/priority.yaml:5: rule 'c': due: '3x' is no duration; write for example 12h, 3d or 2w",
@@ -146,7 +146,7 @@ def test_all_faults_of_a_team_file_are_listed() -> None:
     said = "\n".join(faults("rules/teams.yaml", text))
     for fault in (
         r"rules/teams.yaml:2: team 'dns': unknown field 'nam'; did you mean 'name'\?",
-        r"rules/teams.yaml:3: team 'platform': assignees: input should be a valid list",
+        r"rules/teams.yaml:3: team 'platform': assignees: should be a list",
         r"rules/teams.yaml:4: unowned: no team 'platfrom'; did you mean 'platform'\?",
         r"rules/teams.yaml:6: .*no team 'dsn'; did you mean 'dns'\?",
         r"rules/teams.yaml:7: image 2: give either 'match' or 'chart'",

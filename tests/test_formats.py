@@ -149,8 +149,8 @@ SNYK = {
         {
             "id": "SNYK-ALPINE313-BUSYBOX-1", "severity": "high", "severityWithCritical": "critical",
             "title": "t", "packageManager": "alpine:3.13", "packageName": "busybox", "name": "busybox/ssl_client",
-            "version": "1.0-r0", "nearestFixedInVersion": "1.0-r1", "identifiers": {"CVE": ["CVE-2026-0001", "CVE-2026-0002"]},
-            "from": ["x"],
+            "version": "1.0-r0", "nearestFixedInVersion": "1.0-r1", "from": ["x"],
+            "identifiers": {"CVE": ["CVE-2026-0001", "CVE-2026-0002"]},
         },
         {"id": "snyk:lic:npm:x", "type": "license", "severity": "high", "name": "x", "version": "1"},
     ],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,8 +18,6 @@ import pytest
 from conftest import Place, closed_keys, written
 from oracle import SEVERITIES, Figures, Finding, Oracle, failure_document, read
 
-from triagebot.errors import UnsafeError
-
 OPENAF = ("2026-05-03", "2026-05-10", "2026-05-17", "2026-05-24", "2026-05-31")
 DIMPACT = ("2025-06-07", "2025-06-08", "2025-06-27")
 SCANNERS = ("trivy", "grype")
@@ -28,9 +26,6 @@ SCANS = {  # series -> its scans in order, each a date and the folders of the co
     "openaf": [(date, {"": f"openaf-trivy-v1array-json/{date}"}) for date in OPENAF],
     "one-after-the-other": [(date, {s: f"dimpact-{s}-json/{date}"}) for date in DIMPACT for s in SCANNERS],
     "both-in-one": [(date, {s: f"dimpact-{s}-json/{date}" for s in SCANNERS}) for date in DIMPACT],
-}
-SUSPECT = {  # what is set aside once this report is missing: all else fell from 82 findings to 33, truly
-    "2026-05-17 netutils_deb-build.json",
 }
 EVERY = [(name, at) for name, scans in SCANS.items() for at in range(len(scans))]
 LATER = [(name, at) for name, at in EVERY if at]
@@ -222,22 +217,6 @@ def test_a_report_that_is_missing_fixes_and_closes_nothing(
     assert wrong == [], "\n".join(wrong)
 
 
-def accepted(place: Place, folder: Path, scan: Dated, suspect: bool) -> Generator[str, None, dict[str, Any]]:
-    """The document of a run. One that is refused as suspect must have left all as it was; then it is made to go on."""
-    tickets, (known, _) = place.ticket_bytes(), believed(place)
-    try:
-        told = place.run(folder, scan.taken_at, label=scan.label).document
-    except UnsafeError as error:
-        if not suspect:
-            yield f"refused: {error}"
-        if (place.ticket_bytes(), believed(place)[0]) != (tickets, known):
-            yield "a refused scan changed something"
-        return place.run(folder, scan.taken_at, label=scan.label, accept_drop=True).document
-    if suspect:
-        yield "not refused: findings fell by more than half"
-    return told
-
-
 def missing_faults(
     chapter: Chapter, file: str, scan: Dated, folder: Path, place: Place, after: Dated | None
 ) -> Iterator[str]:
@@ -247,7 +226,7 @@ def missing_faults(
     key = f"image:{report.asset}"
     was_open = place.open_keys()
     was_shown = shown_by(place, report.asset, report.tag, report.scanner)
-    told = yield from accepted(place, folder, scan, f"{scan.label} {file}" in SUSPECT)
+    told = place.run(folder, scan.taken_at, label=scan.label).document
     oracle = copy.deepcopy(chapter.oracle_before)
     figures = oracle.scan(scan.files.values())
     yield from faults(told, figures)

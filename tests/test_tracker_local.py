@@ -16,7 +16,7 @@ from triagebot.decisions import held_by_people
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs
 from triagebot.trackers import LocalTracker
-from triagebot.trackers.interface import Edit, splice
+from triagebot.trackers.interface import BEGIN, END, Edit, splice
 from triagebot.trackers.local import file_name
 
 
@@ -386,6 +386,10 @@ def test_people_keep_their_text_when_a_border_is_lost(place: LocalPlace, tracker
         (
             "a\r\n<!-- triagebot:begin -->\r\nold\r\n<!-- triagebot:end -->\r\nb",
             "a\r\n<!-- triagebot:begin -->\nnew\n<!-- triagebot:end -->\r\nb",
+        ),
+        (
+            f"{BEGIN}\nold\n{END}\n> {BEGIN}\n> old\n> {END}",
+            f"{BEGIN}\nnew\n{END}\n> {BEGIN}\n> old\n> {END}",
         ),
     ],
 )
