@@ -156,7 +156,7 @@ def test_closed_by_hand_without_a_reason_is_done(place: LocalPlace, tracker: Loc
 @pytest.mark.parametrize(
     ("said", "at"),
     [
-        ("2026-05-01", datetime(2026, 5, 1, tzinfo=UTC)),
+        ("2026-05-01", datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)),
         ("2026-05-01T10:30:00Z", datetime(2026, 5, 1, 10, 30, tzinfo=UTC)),
         ("2026-05-01 10:30:00", datetime(2026, 5, 1, 10, 30, tzinfo=UTC)),
         ("2026-05-01T10:30:00+02:00", datetime(2026, 5, 1, 8, 30, tzinfo=UTC)),

@@ -29,7 +29,7 @@ from triagebot.model import (
     Change,
     Scan,
     Suspicion,
-)  # fmt: skip
+)
 
 GROUP = ["asset", "tag", "scanner"]
 RANK = {name: rank for rank, name in enumerate(reversed(SEVERITIES))}

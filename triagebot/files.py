@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic import field_validator as checks
 
+from triagebot.model import SEVERITIES
+
 TEXT_FIELDS = (
     "asset", "kind", "package", "source_package", "installed_version", "fixed_version", "fix_state", "vulnerability",
     "severity", "severity_source", "location", "title", "url", "scanner", "team",
@@ -92,27 +94,31 @@ class Rule(Strict):
 def _when_faults(when: dict[str, Any]) -> list[str]:
     faults: list[str] = []
     for name, value in when.items():
-        if name == "not":
-            faults += _when_faults(value) if isinstance(value, dict) else ["'not' takes one condition"]
-        elif name in ("any", "all"):
-            if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-                faults.append(f"{name!r} takes a list of conditions")
-            else:
-                faults += [fault for part in value for fault in _when_faults(part)]
-        elif name in FLAG_FIELDS:
-            if not isinstance(value, bool):
-                faults.append(f"{name!r} takes true or false, not {value!r}")
-        elif name in NUMBER_FIELDS:
-            if (isinstance(value, bool) or not isinstance(value, int | float)) and not (
-                isinstance(value, str) and COMPARISON.match(value)
-            ):
-                faults.append(f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}")
-        elif name in TEXT_FIELDS:
-            if not all(isinstance(v, str) for v in (value if isinstance(value, list) else [value])):
-                faults.append(f"{name!r} takes a text or a list of texts, not {value!r}")
+        parts = [value] if name == "not" else value if name in ("any", "all") else None
+        if parts is None:
+            faults += _field_faults(name, value)
+        elif isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
+            faults += [fault for part in parts for fault in _when_faults(part)]
         else:
-            faults.append(f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}")
+            faults.append("'not' takes one condition" if name == "not" else f"{name!r} takes a list of conditions")
     return faults
+
+
+def _field_faults(name: str, value: Any) -> list[str]:
+    texts = value if isinstance(value, list) else [value]
+    if name in FLAG_FIELDS:
+        return [] if isinstance(value, bool) else [f"{name!r} takes true or false, not {value!r}"]
+    if name in NUMBER_FIELDS:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number or (isinstance(value, str) and COMPARISON.match(value)):
+            return []
+        return [f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}"]
+    if name not in TEXT_FIELDS:
+        return [f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}"]
+    if not all(isinstance(v, str) for v in texts):
+        return [f"{name!r} takes a text or a list of texts, not {value!r}"]
+    odd = [v for v in texts if name == "severity" and v not in SEVERITIES and not re.search(r"[*?{]", v)]
+    return [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in odd]
 
 
 def suggest(name: str, known: Any) -> str:

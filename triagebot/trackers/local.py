@@ -254,7 +254,7 @@ def _time(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+        return datetime(value.year, value.month, value.day, 23, 59, 59, tzinfo=UTC)  # a scan of that day tells nothing
     try:
         return _time(datetime.fromisoformat(str(value))) if value else None
     except ValueError:
