@@ -155,5 +155,5 @@ def _deleted(
         until = (since + config.settings.decision_expiry).date()
         if options.now.date() < until:
             warnings.append(f"{known.id} was deleted; what it showed is not filed again until {until}")
-            held |= {finding: Held(until, "its ticket was deleted") for finding in known.marker.shown}
+            held |= {finding: Held(until, decisions.SAID) for finding in known.marker.shown}
     return held

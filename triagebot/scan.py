@@ -6,12 +6,10 @@ coverage, and the others go on.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import re
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -65,26 +63,13 @@ def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = 
             "--taken-at", f"{reading.taken_at:%Y-%m-%d %H:%M} is ahead of now", "give the time of the scan"
         )
     tables = _Tables(reading)
-    with _no_collection():
-        for name, data in _files(path):
-            tables.take(name, data)
-            if progress:
-                progress(name)
+    for name, data in _files(path):
+        tables.take(name, data)
+        if progress:
+            progress(name)
     if not tables.coverage:
         raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
     return tables.loaded(reading.label or _label(path))
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Rows hold no cycles: walking hundreds of thousands of them for garbage only costs time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def nothing(label: str, stream: str, now: datetime) -> Loaded:

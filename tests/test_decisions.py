@@ -1,0 +1,114 @@
+"""What people decide by editing tickets, through whole runs, and that running again then writes nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from conftest import WRITING, Place
+from reports import trivy, vulnerability, write
+
+DAY = datetime(2026, 5, 3, 6, tzinfo=UTC)
+WEEK = timedelta(weeks=1)
+ONE, TWO = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
+
+
+class Case:
+    """A place, and scans of one image week after week."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.place = folder, Place.create(folder / "place")
+
+    def run(self, week: int, *entries: dict[str, object], tag: str = "") -> dict[str, int]:
+        """What the run of a week writes; a second run of the same scan must write nothing."""
+        scan = write(self.folder / f"w{week}", a=trivy(f"a/a:{tag or f'1.{week}'}", entries))
+        told = self.place.run(scan, DAY + week * WEEK).document
+        assert told["errors"] == []
+        again = self.place.run(scan, DAY + week * WEEK).document
+        assert {kind: again["plan"][kind] for kind in WRITING} == dict.fromkeys(WRITING, 0), again["actions"]
+        assert again["trackers"][0]["writes"] == 0
+        return {kind: told["plan"][kind] for kind in WRITING if told["plan"][kind]}
+
+    @property
+    def ticket(self) -> Path:
+        [path] = (self.place.folder / "tickets").glob("*.md")
+        return path
+
+    def close(self, as_: str, day: datetime) -> None:
+        text = self.ticket.read_text()
+        closed = f"state: closed\nclosed_as: {as_}\nclosed: {day:%Y-%m-%dT%H:%M:%SZ}"
+        self.ticket.write_text(text.replace("state: open", closed))
+
+    def names(self) -> set[str]:
+        """The vulnerabilities that the ticket acts on."""
+        acting = self.ticket.read_text().split("### Vulnerabilities")[1].split("###")[0]
+        return set(re.findall(r"CVE-2026-\d{4}", acting))
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    return Case(tmp_path)
+
+
+@pytest.mark.parametrize("as_", ["not-planned", "duplicate", "wontfix"])
+def test_a_decision_holds_for_what_it_saw_until_it_expires(case: Case, as_: str) -> None:
+    assert case.run(0, ONE) == {"create": 1}
+    case.close(as_, DAY + timedelta(days=1))
+    assert case.run(1, ONE) == {}
+    assert case.run(2, ONE, TWO) == {"reopen": 1}
+    assert case.names() == {"CVE-2026-0002"}
+    assert case.run(3, ONE, TWO) == {"update": 1}  # the tag; the decision still holds
+    assert case.names() == {"CVE-2026-0002"}
+    assert case.run(14, ONE, TWO) == {"update": 1}
+    assert case.names() == {"CVE-2026-0001", "CVE-2026-0002"}
+    assert "New since this ticket was last updated: 1 critical or high." in case.ticket.read_text()
+
+
+def test_a_decision_survives_a_lost_history(case: Case) -> None:
+    case.run(0, ONE)
+    case.close("not-planned", DAY + timedelta(days=1))
+    case.run(1, ONE, TWO)
+    shutil.rmtree(case.place.history)
+    assert case.run(2, ONE, TWO) == {"update": 1}
+    assert case.names() == {"CVE-2026-0002"}
+
+
+def test_done_is_believed_until_a_newer_image_or_the_grace_says_otherwise(case: Case) -> None:
+    case.run(0, ONE, tag="1.0")
+    case.close("done", DAY + timedelta(days=1))
+    assert case.run(1, ONE, tag="1.0") == {}
+    assert case.run(2, ONE, tag="1.0") == {}
+    assert case.run(3, ONE, tag="1.0") == {"reopen": 1}
+    case.close("done", DAY + 3 * WEEK + timedelta(days=1))
+    assert case.run(4, ONE, tag="1.1") == {"reopen": 1}
+
+
+def test_what_is_fixed_closes_and_what_returns_reopens_with_a_new_due_date(case: Case) -> None:
+    case.run(0, ONE)
+    assert case.run(1) == {"close": 1}
+    assert "looked at again and is gone" in case.ticket.read_text()
+    assert case.run(2, ONE) == {"reopen": 1}
+    assert "due: '2026-06-16'" in case.ticket.read_text()
+
+
+def test_a_deleted_ticket_is_not_filed_again(case: Case) -> None:
+    case.run(0, ONE)
+    case.ticket.unlink()
+    scan = write(case.folder / "w1", a=trivy("a/a:1.1", [ONE]))
+    told = case.place.run(scan, DAY + WEEK).document
+    assert told["plan"]["create"] == 0
+    assert any("was deleted" in warning for warning in told["warnings"])
+    assert case.run(2, ONE, TWO) == {"create": 1}
+    assert case.names() == {"CVE-2026-0002"}
+
+
+def test_a_ticket_that_cannot_be_read_is_not_filed_twice_and_holds_up_nobody(case: Case) -> None:
+    case.run(0, ONE)
+    case.ticket.write_text("---\nstate: [\n---\n")
+    scan = write(case.folder / "w1", a=trivy("a/a:1.1", [ONE]), b=trivy("a/b:1.1", [ONE]))
+    told = case.place.run(scan, DAY + WEEK)
+    assert (told.exit_code, told.document["plan"]["create"], told.document["plan"]["deferred"]) == (1, 1, 1)
+    assert len(told.document["errors"]) == 1
