@@ -221,6 +221,17 @@ def test_an_exception_excuses_until_its_day(call: Call, scan: Path, tmp_path: Pa
     assert json.loads(call("run", scan, "--json", at=LATER).stdout)["plan"]["create"] == 1
 
 
+def test_what_a_rule_ignores_is_in_no_table_and_the_line_says_so(call: Call, scan: Path, tmp_path: Path) -> None:
+    rules = [{"id": "low", "when": {"severity": "low"}, "priority": "P9", "action": "ignore", "because": "noise"}]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"rules": rules}))
+    (tmp_path / "triagebot.yaml").write_text("rules: [rules.yaml]\n")
+    told = json.loads(call("run", scan, "--json").stdout)
+    assert (told["totals"]["low"]["total"], told["diff"]["current"]) == (0, 2)
+    said = call("summary").stdout
+    assert "0 before + 2 new = 2 now (1 of these are ignored by rules and in no table)" in said
+    assert "| low |" not in said
+
+
 def test_grouped_by_upgrade_there_is_one_ticket_for_a_package_across_images(call: Call, tmp_path: Path) -> None:
     (tmp_path / "triagebot.yaml").write_text("group_by: upgrade\n")
     both = {f"r{i}": trivy(f"a/{i}:1", [vulnerability("CVE-2026-0001")]) for i in range(3)}

@@ -91,6 +91,7 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         ("{all: [kev]}", "'all' takes a list of conditions"),
         ("{not: [{kev: true}]}", "'not' takes one condition"),
         ("{not: {any: [{sevrity: high}]}}", "unknown field 'sevrity'; did you mean 'severity'?"),
+        ("{severity: hihg}", "there is no severity 'hihg'; did you mean 'high'?"),
         ("{zzzzz: 1}", "unknown field 'zzzzz'"),
     ],
 )

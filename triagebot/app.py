@@ -46,12 +46,16 @@ class PlanFile:
 
 def run(config: Config, path: Path | None, options: Options) -> Told:
     """The main job. Raises what stops all of it; what stops only a part is in the document."""
-    loaded = read(config, path, options)
+    return _done(config, read(config, path, options), options)
+
+
+def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
+    """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
     history = History(config.history)
     with nullcontext() if options.dry_run else history.lease():
         state, coverage = record(config, history, loaded, options)
         view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
-        plan = Plan() if options.record_only else make_plan(config, view, options)
+        plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
         if not (options.dry_run or options.record_only or plan.refused):
             outcomes = carry_out(plan, view.trackers, _Noted(history, options.now), _progress(options))
@@ -79,16 +83,13 @@ def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, 
 
 def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
     """Record the scan of a plan file and carry the plan out. Tickets that drifted since are refused, one by one."""
+    remedy = "give a file that `triagebot plan --out` wrote"
     try:
         file = msgspec.json.decode(path.read_bytes(), type=PlanFile)
     except OSError as error:
-        raise InputError(
-            str(path), f"cannot be read: {error.strerror}", "give a file that `triagebot plan --out` wrote"
-        ) from error
+        raise InputError(str(path), f"cannot be read: {error.strerror}", remedy) from error
     except msgspec.DecodeError as error:
-        raise InputError(
-            str(path), f"no plan file: {error}", "give a file that `triagebot plan --out` wrote"
-        ) from error
+        raise InputError(str(path), f"no plan file: {error}", remedy) from error
     if file.plan.refused and not options.allow_mass_close:
         raise UnsafeError(str(path), file.plan.refused)
     options = replace(
@@ -97,18 +98,7 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
     loaded = read(config, Path(file.scan), options)
     if loaded.content != file.content:
         raise InputError(file.scan, "the scan is not what the plan was made from", "make the plan again")
-    history = History(config.history)
-    with nullcontext() if options.dry_run else history.lease():
-        state, coverage = record(config, history, loaded, options)
-        view = look(config, history, state, coverage, options, keep=not options.dry_run)
-        outcomes: list[Outcome] = []
-        if not options.dry_run:
-            outcomes = carry_out(file.plan, view.trackers, _Noted(history, options.now), _progress(options))
-            view = _after(view, outcomes)
-        told = tell(config, options, loaded, view, file.plan, outcomes)
-        if not options.dry_run:
-            history.record_run(told.document["run_id"], told.document)
-        return told
+    return _done(config, loaded, options, replace(file.plan, refused=""))
 
 
 def standing(config: Config, options: Options) -> View:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import polars as pl
+
 from triagebot import summary
 from triagebot.config import Config
 from triagebot.errors import UnsafeError
@@ -77,7 +79,8 @@ def tell(
 def summarised(config: Config, options: Options, view: View, plan: Plan | None = None) -> summary.Summary:
     """The figures of the summary, as things stand."""
     belief, last = view.state.belief, view.state.last
-    judged = view.judged
+    ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
+    judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
     total, serious, excepted = summary.images(judged, belief.shown, view.coverage)
@@ -88,6 +91,7 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
         coverage=summary.coverage(view.coverage, belief.shown, listed),
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
+        ignored=view.judged.height - judged.height,
         unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].to_list()))),
         waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
     )  # fmt: skip

@@ -164,8 +164,6 @@ class Cause(StrEnum):
     UNVERIFIED = "unverified"
     MARKER_RESTORED = "marker-restored"
     CLOSED_UNVERIFIED = "closed-not-yet-verified"
-    PERSON_DECIDED = "person-decided"
-    DELETED_BY_PERSON = "deleted-by-person"
     DATA_MOVED = "data-moved"
     LIMIT = "limit"
     TRACKER_INCOMPLETE = "tracker-incomplete"

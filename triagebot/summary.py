@@ -73,6 +73,8 @@ class Summary:
     teams: tuple[TeamRow, ...]
     unowned: tuple[str, ...]
     waiting: tuple[str, ...] = ()
+    ignored: int = 0
+    """Findings that a rule ignores: in no table, but in the reconciling line."""
 
     @property
     def total(self) -> int:
