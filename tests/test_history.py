@@ -64,6 +64,20 @@ def test_a_lease_of_another_machine_is_waited_for(place: Place, tmp_path: Path) 
     assert json.loads((place.history / "lease.json").read_text()) == held
 
 
+def test_a_lease_is_renewed_and_its_loss_is_noticed(place: Place) -> None:
+    history = History(place.history)
+    lease = place.history / "lease.json"
+    with history.lease():
+        held = json.loads(lease.read_text())
+        lease.write_text(json.dumps({**held, "expires": held["expires"] - LEASE_SECONDS + 60}))
+        history.renew()
+        assert json.loads(lease.read_text())["expires"] > held["expires"] - 60
+        lease.write_text(json.dumps({**held, "token": "another"}))
+        with pytest.raises(LeaseError, match="another run took the history"):
+            history.renew()
+    assert "another" in lease.read_text()
+
+
 def test_of_two_runs_at_once_one_ends_with_4_and_nothing_is_lost(place: Place, tmp_path: Path) -> None:
     scan = write(tmp_path / "one", **{f"r{i}": many(f"a/image{i}:1", 2) for i in range(20)})
     words = [

@@ -77,6 +77,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._beside: threading.Thread | None = None
+        self._token = ""
 
     # -- snapshots ---------------------------------------------------------------------------------------
 
@@ -256,7 +257,7 @@ class History:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / "lease.json"
-        token = secrets.token_hex(8)
+        token = self._token = secrets.token_hex(8)
         mine = self._aside("lease")
         mine.write_text(json.dumps(_owner(token)), encoding="utf-8")
         try:
@@ -274,9 +275,11 @@ class History:
                     path.unlink()
 
     def renew(self) -> None:
-        """Hold the lease for longer. Called as a long run goes on."""
+        """Hold the lease for longer. Called as a long run goes on; raises `LeaseError` if it was lost meanwhile."""
         path = self.folder / "lease.json"
-        held = _read_json(path)
+        held = _held(path) or {}
+        if held.get("token") != self._token:
+            raise LeaseError(str(path), "the lease ran out and another run took the history", "run again later")
         if held["expires"] - time.time() < LEASE_SECONDS / 2:
             self._write(path, json.dumps({**held, "expires": time.time() + LEASE_SECONDS}))
 
