@@ -41,7 +41,7 @@ def tell(
     warnings = [*view.warnings, *plan.warnings]
     warnings += loaded.notes if loaded else []
     if loaded and loaded.left_out:
-        told = ", ".join(f"{n} {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")
+        told = ", ".join(f"{n} × {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")
         warnings += [f"entries that are no vulnerabilities and were left out: {told}"] if told else []
     if loaded and loaded.ignored:
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
