@@ -112,3 +112,15 @@ def test_a_ticket_that_cannot_be_read_is_not_filed_twice_and_holds_up_nobody(cas
     told = case.place.run(scan, DAY + WEEK)
     assert (told.exit_code, told.document["plan"]["create"], told.document["plan"]["deferred"]) == (1, 1, 1)
     assert len(told.document["errors"]) == 1
+
+
+@pytest.mark.parametrize("how", ["closed", "deleted"])
+def test_a_decision_in_one_stream_says_nothing_about_another(case: Case, how: str) -> None:
+    case.run(0, ONE)
+    if how == "closed":
+        case.close("not-planned", DAY + timedelta(days=1))
+    else:
+        case.ticket.unlink()
+        case.run(1, ONE)
+    told = case.place.run(case.folder / "w0", DAY + 2 * WEEK, stream="release").document
+    assert [(a["kind"], a["key"]) for a in told["actions"]] == [("create", "image:docker.io/a/a@release")]

@@ -138,17 +138,19 @@ def test_an_older_scan_is_only_imported_on_request(place: Place, tmp_path: Path)
     assert (state.arithmetic.previous, state.arithmetic.new, state.arithmetic.current) == (2, 1, 3)
 
 
-def test_a_scan_that_falls_is_set_aside_until_accepted(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tag", ["1.0", "1.1", "next"])
+def test_a_scan_that_falls_is_set_aside_until_accepted(place: Place, tmp_path: Path, tag: str) -> None:
+    """Under the same tag, one of the same line, or one that took its place."""
     place.run(write(tmp_path / "w0", a=many("a/a:1.0", 30), b=many("a/b:1.0", 30)), DAY)
     tickets = place.ticket_bytes()
-    fallen = write(tmp_path / "w1", a=many("a/a:1.0", 0), b=many("a/b:1.0", 29))
+    fallen = write(tmp_path / "w1", a=many(f"a/a:{tag}", 0), b=many(f"a/b:{tag}", 29))
     for _ in range(2):
         with pytest.raises(UnsafeError, match=r"60 to 29 .*--accept-drop"):
             place.run(fallen, DAY + WEEK)
         assert place.ticket_bytes() == tickets
     told = place.run(fallen, DAY + WEEK, accept_drop=True)
     assert told.document["diff"] | {"fixed": 31, "current": 29} == told.document["diff"]
-    told = place.run(write(tmp_path / "w2", a=many("a/a:1.0", 0), b=many("a/b:1.0", 28)), DAY + 2 * WEEK)
+    told = place.run(write(tmp_path / "w2", a=many(f"a/a:{tag}", 0), b=many(f"a/b:{tag}", 28)), DAY + 2 * WEEK)
     assert told.document["diff"]["previous"] == 29
 
 
@@ -180,3 +182,10 @@ def test_the_settings_of_a_scan_go_with_it(place: Place, tmp_path: Path) -> None
     (place.folder / "triagebot.yaml").write_text("{}\n")
     shutil.rmtree(place.history / "cache")
     assert History(config.load(place.folder / "triagebot.yaml").history).state("main").arithmetic.retired == 3
+
+
+def test_a_scan_from_the_future_is_refused(place: Place, tmp_path: Path) -> None:
+    """It would make every later scan an older one."""
+    with pytest.raises(InputError, match="ahead of now"):
+        place.run(write(tmp_path / "w0", a=many("a/a:1.0", 1)), DAY, later=-timedelta(hours=1))
+    assert not place.history.exists()

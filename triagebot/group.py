@@ -51,7 +51,7 @@ def drafts(
     `judged`: the findings table with `rule` and `excused` (indices); `coverage`: of the last scan; `tickets`:
     those of this stream; `held`: people's decisions by finding id.
     """
-    owned = [_renamed(t, grouping) for t in tickets if t.marker.stream == grouping.stream]
+    owned = [_renamed(t, grouping) for t in tickets]
     lines = _Lines(judged, belief, held, grouping)
     by_key: dict[str, list[_Judged]] = defaultdict(list)
     for item in lines.relevant(owned):

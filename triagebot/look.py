@@ -63,8 +63,8 @@ def look(config: Config, history: History, state: State, coverage: pl.DataFrame,
     }
     known = history.tickets()
     facts, held, errors, warnings = _list_trackers(config, history, trackers, known, options, keep)
-    tickets = [t for f in facts.values() for t in f.tickets]
-    if state.belief.scans <= 1 and not known and any(t.marker.stream == options.stream for t in tickets):
+    tickets = [t for f in facts.values() for t in f.tickets if t.marker.stream == options.stream]
+    if state.belief.scans <= 1 and not known and tickets:
         warnings.append("history was lost: tickets exist that it does not know; all findings count as new once")
     held = {**held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
@@ -131,7 +131,7 @@ def _list_trackers(
         facts[name] = TrackerFacts(name, tracker.markup, tracker.body_limit, tuple(tickets), listing.incomplete, unread)
         present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
-            missed = [k for i, k in mine.items() if i not in present]
+            missed = [k for i, k in mine.items() if i not in present and k.marker.stream == options.stream]
             held |= _deleted(config, history, missed, options, keep, warnings)
     if keep and not errors:
         for intent in history.intents():
