@@ -102,7 +102,7 @@ def _shown(path: Path) -> str:
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
-        return str(path)
+        return str(path.resolve())
 
 
 def _line(root: Any, location: tuple[int | str, ...]) -> int:

@@ -56,7 +56,7 @@ def drafts(
     by_key: dict[str, list[_Judged]] = defaultdict(list)
     for item in lines.relevant(owned):
         by_key[item.key].append(item)
-    seen = _Coverage(coverage, belief)
+    seen = _Coverage(coverage)
     gone = _gone(belief, owned)
     markers: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in owned:
@@ -177,22 +177,20 @@ def keyed(key: str, stream: str) -> str:
 class _Coverage:
     """What the last scan looked at, in the hashed form in which markers remember it."""
 
-    def __init__(self, coverage: pl.DataFrame, belief: Belief) -> None:
+    def __init__(self, coverage: pl.DataFrame) -> None:
         self.worked: set[str] = set()
         failed: set[str] = set()
         self.scanned_at: dict[str, datetime] = {}
         self.images: dict[str, set[str]] = defaultdict(set)
-        told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at")
-        for asset, tag, scanner, digest_, status, at in told.iter_rows():
-            names = {hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)}
+        told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at").rows()
+        unnamed = {(asset, tag) for asset, tag, scanner, _, status, _ in told if status != "scanned" and not scanner}
+        for asset, tag, scanner, digest_, status, at in told:
+            image, line = hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)
             if status == "scanned":
-                self.worked |= names
                 self.scanned_at[asset] = max(at, self.scanned_at.get(asset, at))
-                self.images[asset].add(
-                    f"{hashed(asset, tag, scanner)}.{hashed(asset, masked(tag), scanner)}.{hashed(digest_ or tag)}"
-                )
-            else:
-                failed |= names | {hashed(asset, tag, s) for s in ("trivy", "grype", "snyk") if not scanner}
+                self.images[asset].add(f"{image}.{line}.{hashed(digest_ or tag)}")
+            worked = status == "scanned" and (asset, tag) not in unnamed
+            (self.worked if worked else failed).update((image, line))
         self.worked -= failed
 
     def looked_at(self, images: Iterable[str]) -> bool:
