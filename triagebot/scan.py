@@ -7,37 +7,22 @@ coverage, and the others go on.
 from __future__ import annotations
 
 import hashlib
-import re
+import os
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import polars as pl
 
-from triagebot import formats
+from triagebot import beside, formats, parts
+from triagebot.beside import FILE_LIMIT, Job
 from triagebot.errors import InputError, ReportError
-from triagebot.formats import ROW, Report
-from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
+from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Part, Reading
 
-CLOCK_SKEW = timedelta(minutes=10)
-FILE_LIMIT = 2 * 1024**3
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a scan is to be read. `image_paths`: templates such as `docker/{image}/snyk.json`."""
-
-    now: datetime
-    taken_at: datetime | None = None
-    label: str = ""
-    stream: str = "main"
-    image_paths: tuple[str, ...] = ("docker/{image}/snyk.json",)
-    rewrites: tuple[tuple[str, str], ...] = ()
+__all__ = ["CLOCK_SKEW", "Loaded", "Reading", "load", "nothing"]
 
 
 @dataclass
@@ -62,14 +47,19 @@ def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = 
         raise InputError(
             "--taken-at", f"{reading.taken_at:%Y-%m-%d %H:%M} is ahead of now", "give the time of the scan"
         )
-    tables = _Tables(reading)
-    for name, data in _files(path):
-        tables.take(name, data)
-        if progress:
-            progress(name)
-    if not tables.coverage:
+    for text in reading.image_paths:
+        parts.template(text)
+    if path.is_dir():
+        read = beside.read(Job(path, reading), _names(path), progress)
+    elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
+        read = [parts.read(_members(path), reading, progress)]
+    elif path.is_file():
+        read = beside.read(Job(path.parent, reading), [(path.name, path.stat().st_size)], progress)
+    else:
+        raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
+    if not any(part.digests for part in read):
         raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
-    return tables.loaded(reading.label or _label(path))
+    return _whole(read, reading, reading.label or _label(path))
 
 
 def nothing(label: str, stream: str, now: datetime) -> Loaded:
@@ -89,23 +79,15 @@ def _label(path: Path) -> str:
     return name
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(relative name, content) of each file, in a stable order."""
-    if path.is_dir():
-        for file in sorted(p for p in path.rglob("*") if p.is_file() and ".git" not in p.parts):
-            yield file.relative_to(path).as_posix(), _content(file)
-    elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
-        yield from _members(path)
-    elif path.is_file():
-        yield path.name, _content(path)
-    else:
-        raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
-
-
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > FILE_LIMIT:
-        return b""
-    return path.read_bytes()
+def _names(root: Path) -> list[tuple[str, int]]:
+    """(name below the folder, size) of each file, in a stable order; what lies under `.git` is none of ours."""
+    found = []
+    for folder, below, names in os.walk(root):
+        below[:] = [name for name in below if name != ".git"]
+        place = Path(folder).relative_to(root).as_posix()
+        start = "" if place == "." else f"{place}/"
+        found += [(tuple((start + n).split("/")), Path(folder, n)) for n in names]
+    return [("/".join(key), path.stat().st_size) for key, path in sorted(found) if path.is_file()]
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -120,102 +102,26 @@ def _members(path: Path) -> Iterator[tuple[str, bytes]]:
         raise InputError(str(path), f"not a readable archive: {error}", "pack it again with tar -czf") from error
 
 
-class _Tables:
-    """Collects rows column by column."""
-
-    def __init__(self, reading: Reading) -> None:
-        self.reading = reading
-        self.columns: list[list[Any]] = [[] for _ in ROW]
-        self.report_of: list[int] = []
-        self.coverage: list[dict[str, Any]] = []
-        self.aliases: dict[tuple[str, str], None] = {}
-        self.errors: list[ReportError] = []
-        self.said_at: list[datetime | None] = []
-        self.ignored = 0
-        self.entries = 0
-        self.left_out: dict[str, int] = {}
-        self.templates = [_template(t) for t in reading.image_paths]
-
-    def take(self, name: str, data: bytes) -> None:
-        if not formats.is_report_like(data, name):
-            self.ignored += 1
-            return
-        try:
-            _, reports = formats.read(data)
-            for report in reports:
-                self._add(name, report)
-        except ReportError as error:
-            placed = ReportError(name, error.cause, error.remedy)
-            self.errors.append(placed)
-            self._cover(name, Report(""), error=error.cause)
-
-    def _add(self, name: str, report: Report) -> None:
-        if report.scanned_at and report.scanned_at > self.reading.now + CLOCK_SKEW:
-            raise ReportError("", f"says it was made at {report.scanned_at:%Y-%m-%dT%H:%MZ}, which is ahead of now",
-                              "set the clock of the scanner right")  # fmt: skip
-        self._cover(name, report, error=report.error)
-        if report.rows and not report.error:
-            for column, values in zip(self.columns, zip(*report.rows, strict=True), strict=True):
-                column.extend(values)
-            self.report_of.extend([len(self.coverage) - 1] * len(report.rows))
-            self.aliases.update(dict.fromkeys(sorted(report.aliases)))
-        self.entries += report.entries
-        for rule, count in report.left_out.items():
-            self.left_out[rule] = self.left_out.get(rule, 0) + count
-
-    def _cover(self, name: str, report: Report, error: str) -> None:
-        image = self._image(name, report)
-        self.said_at.append(report.scanned_at)
-        self.coverage.append(
-            {
-                "asset": image.asset,
-                "tag": image.tag,
-                "digest": image.digest or report.digest,
-                "scanner": report.scanner,
-                "scanner_version": report.scanner_version,
-                "db_date": report.db_date,
-                "scanned_at": report.scanned_at or self.reading.taken_at or self.reading.now,
-                "status": "failed" if error else "scanned",
-                "report": name,
-                "error": error,
-                "targets": ",".join(sorted(report.targets)),
-            }
-        )
-
-    def _image(self, name: str, report: Report) -> Image:
-        image = parse_image(report.image) if report.image else self._image_from(name)
-        return Image(rewrite(image.asset, self.reading.rewrites), image.tag, image.digest)
-
-    def _image_from(self, name: str) -> Image:
-        for template in self.templates:
-            if found := template.search(name):
-                return parse_image(found["image"])
-        return parse_image(re.sub(r"\.(json|ya?ml)$", "", Path(name).name))
-
-    def loaded(self, label: str) -> Loaded:
-        coverage = pl.DataFrame(self.coverage, schema=COVERAGE)
-        occurrences = _occurrences(self.columns, self.report_of, coverage)
-        taken_at = self.reading.taken_at or max(c["scanned_at"] for c in self.coverage)
-        aliases = pl.DataFrame(list(self.aliases), schema=ALIASES, orient="row")
-        scan = Scan(occurrences, coverage, aliases, label, self.reading.stream, taken_at)
-        covered = [{**c, "scanned_at": at} for c, at in zip(self.coverage, self.said_at, strict=True)]
-        content = hashlib.sha256(msgspec.json.encode([self.columns, self.report_of, covered])).hexdigest()
-        return Loaded(scan, content, self.errors, self.ignored, self.entries, self.left_out)
-
-
-def _occurrences(columns: list[list[Any]], report_of: Iterable[int], coverage: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what their report says of the image; the same place told by two reports stands once."""
-    told = ["asset", "tag", "digest", "scanner", "scanned_at"]
-    image = coverage.select(told)[pl.Series(list(report_of), dtype=pl.UInt32)]
-    schema = {name: OCCURRENCES[name] for name in ROW}
-    rows = pl.DataFrame(dict(zip(ROW, columns, strict=True)), schema=schema)
-    placed = pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES))
-    told_twice = coverage.select(told).is_duplicated().any()
-    return placed.unique(maintain_order=True) if told_twice else placed
-
-
-def _template(text: str) -> re.Pattern[str]:
-    before, mark, after = text.partition("{image}")
-    if not mark:
-        raise InputError("image_paths", f"{text!r} holds no {{image}}", "for example docker/{image}/snyk.json")
-    return re.compile(f"(?:^|/){re.escape(before)}(?P<image>.+){re.escape(after)}$")
+def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
+    """The parts as one scan; the same place told by two reports stands once."""
+    coverage = pl.concat([part.coverage for part in read], rechunk=True)
+    occurrences = pl.concat([part.occurrences for part in read], rechunk=True)
+    if coverage.select(OF_IMAGE).is_duplicated().any():
+        occurrences = occurrences.unique(maintain_order=True)
+    aliases = dict.fromkeys(pair for part in read for pair in part.aliases)
+    taken_at = reading.taken_at or coverage["scanned_at"].to_list()
+    scan = Scan(
+        occurrences, coverage, pl.DataFrame(list(aliases), schema=ALIASES, orient="row"), label, reading.stream,
+        taken_at if isinstance(taken_at, datetime) else max(taken_at),
+    )  # fmt: skip
+    left_out: dict[str, int] = {}
+    for rule, count in (item for part in read for item in part.left_out.items()):
+        left_out[rule] = left_out.get(rule, 0) + count
+    return Loaded(
+        scan,
+        hashlib.sha256(b"".join(digest for part in read for digest in part.digests)).hexdigest(),
+        [error for part in read for error in part.errors],
+        sum(part.ignored for part in read),
+        sum(part.entries for part in read),
+        left_out,
+    )

@@ -1,0 +1,168 @@
+"""Some files of a scan -> tables. Files do not know of each other, so that several hands can share the work."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from triagebot import formats
+from triagebot.errors import InputError, ReportError
+from triagebot.formats import ROW, Report
+from triagebot.identity import Image, parse_image, rewrite
+from triagebot.model import COVERAGE, OCCURRENCES
+
+CLOCK_SKEW = timedelta(minutes=10)
+OF_IMAGE = ["asset", "tag", "digest", "scanner", "scanned_at"]
+"""What an occurrence has from the report that it stands in."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a scan is to be read. `image_paths`: templates such as `docker/{image}/snyk.json`."""
+
+    now: datetime
+    taken_at: datetime | None = None
+    label: str = ""
+    stream: str = "main"
+    image_paths: tuple[str, ...] = ("docker/{image}/snyk.json",)
+    rewrites: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Part:
+    """What some files say, in their order.
+
+    `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
+    not be read; `left_out`: how many raw entries are not in the tables, by rule.
+    """
+
+    occurrences: pl.DataFrame
+    coverage: pl.DataFrame
+    aliases: dict[tuple[str, str], None]
+    digests: list[bytes]
+    errors: list[ReportError]
+    ignored: int
+    entries: int
+    left_out: dict[str, int]
+
+
+def read(files: Iterable[tuple[str, bytes]], reading: Reading, progress: Callable[[str], None] | None = None) -> Part:
+    """The tables of these files. `progress` is told the name of each that is done."""
+    tables = _Tables(reading)
+    for name, data in files:
+        tables.take(name, data)
+        if progress:
+            progress(name)
+    return tables.part()
+
+
+def template(text: str) -> re.Pattern[str]:
+    """A path with `{image}` in it as an expression. Raises `InputError` where it holds none."""
+    before, mark, after = text.partition("{image}")
+    if not mark:
+        raise InputError("image_paths", f"{text!r} holds no {{image}}", "for example docker/{image}/snyk.json")
+    return re.compile(f"(?:^|/){re.escape(before)}(?P<image>.+){re.escape(after)}$")
+
+
+@dataclass
+class _Said:
+    """The reports of one file."""
+
+    columns: list[list[Any]] = field(default_factory=lambda: [[] for _ in ROW])
+    coverage: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+
+
+class _Tables:
+    """Collects rows column by column."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.templates = [template(t) for t in reading.image_paths]
+        self.files: list[_Said] = []
+        self.aliases: dict[tuple[str, str], None] = {}
+        self.digests: list[bytes] = []
+        self.errors: list[ReportError] = []
+        self.ignored = 0
+        self.entries = 0
+        self.left_out: dict[str, int] = {}
+
+    def take(self, name: str, data: bytes) -> None:
+        if not formats.is_report_like(data, name):
+            self.ignored += 1
+            return
+        said = _Said()
+        try:
+            _, reports = formats.read(data)
+            for report in reports:
+                self._add(said, name, report)
+        except ReportError as error:
+            self.errors.append(ReportError(name, error.cause, error.remedy))
+            self._cover(said, name, Report(""), error=error.cause)
+        self.digests.append(hashlib.sha256(msgspec.json.encode([said.columns, said.rows, said.coverage])).digest())
+        for covered in said.coverage:
+            covered["scanned_at"] = covered["scanned_at"] or self.reading.taken_at or self.reading.now
+        self.files.append(said)
+
+    def _add(self, said: _Said, name: str, report: Report) -> None:
+        if report.scanned_at and report.scanned_at > self.reading.now + CLOCK_SKEW:
+            raise ReportError("", f"says it was made at {report.scanned_at:%Y-%m-%dT%H:%MZ}, which is ahead of now",
+                              "set the clock of the scanner right")  # fmt: skip
+        self._cover(said, name, report, error=report.error)
+        if report.rows and not report.error:
+            for column, values in zip(said.columns, zip(*report.rows, strict=True), strict=True):
+                column.extend(values)
+            said.rows[-1] = len(report.rows)
+            self.aliases.update(dict.fromkeys(sorted(report.aliases)))
+        self.entries += report.entries
+        for rule, count in report.left_out.items():
+            self.left_out[rule] = self.left_out.get(rule, 0) + count
+
+    def _cover(self, said: _Said, name: str, report: Report, error: str) -> None:
+        image = self._image(name, report)
+        said.rows.append(0)
+        said.coverage.append(
+            {
+                "asset": image.asset,
+                "tag": image.tag,
+                "digest": image.digest or report.digest,
+                "scanner": report.scanner,
+                "scanner_version": report.scanner_version,
+                "db_date": report.db_date,
+                "scanned_at": report.scanned_at,
+                "status": "failed" if error else "scanned",
+                "report": name,
+                "error": error,
+                "targets": ",".join(sorted(report.targets)),
+            }
+        )
+
+    def _image(self, name: str, report: Report) -> Image:
+        image = parse_image(report.image) if report.image else self._image_from(name)
+        return Image(rewrite(image.asset, self.reading.rewrites), image.tag, image.digest)
+
+    def _image_from(self, name: str) -> Image:
+        for path in self.templates:
+            if found := path.search(name):
+                return parse_image(found["image"])
+        return parse_image(re.sub(r"\.(json|ya?ml)$", "", Path(name).name))
+
+    def part(self) -> Part:
+        coverage = pl.DataFrame([c for said in self.files for c in said.coverage], schema=COVERAGE)
+        counts = [n for said in self.files for n in said.rows]
+        columns = {name: [value for said in self.files for value in said.columns[at]] for at, name in enumerate(ROW)}
+        rows = pl.DataFrame(columns, schema={name: OCCURRENCES[name] for name in ROW})
+        report = [at for at, count in enumerate(counts) for _ in range(count)]
+        image = coverage.select(OF_IMAGE)[pl.Series(report, dtype=pl.UInt32)]
+        occurrences = pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES))
+        return Part(
+            occurrences, coverage, self.aliases, self.digests, self.errors, self.ignored, self.entries, self.left_out
+        )
