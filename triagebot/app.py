@@ -111,7 +111,7 @@ def standing(config: Config, options: Options) -> View:
             f"no scan of stream {options.stream!r} is recorded",
             "run `triagebot run SCAN` first",
         )
-    return look(config, history, state, history.scan(state.last).coverage, options, keep=False)
+    return look(config, history, state, history.scan(state.last).coverage, options, keep=False, every=True)
 
 
 def read(config: Config, path: Path | None, options: Options) -> Loaded:
@@ -123,7 +123,7 @@ def read(config: Config, path: Path | None, options: Options) -> Loaded:
         image_paths=tuple(config.settings.image_paths),
         rewrites=tuple((r.match, r.as_) for r in config.settings.assets),
     )  # fmt: skip
-    return scans.load(path, reading, options.progress)
+    return scans.load(path, reading, options.progress, options.helpers)
 
 
 def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:

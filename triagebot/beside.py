@@ -1,48 +1,75 @@
-"""Several hands read one scan: this process, and beside it processes of the same program.
+"""Several processes share one list of work: this one, and helpers that run beside it.
 
-A large scan is cut into pieces of some megabytes; each hand takes the next piece that nobody has taken. What a
-hand that dies had taken is read here, so that the result never depends on how the work was shared.
+Each takes the next piece that nobody has taken. What a helper that dies had taken is done here, so that the result
+never depends on how the work was shared. Knows nothing of what the work is, and imports next to nothing: helpers
+are hired while this process still loads what it needs itself.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Generic, TypeVar
 
-from triagebot import parts
-from triagebot.parts import Part, Reading
+T = TypeVar("T")
 
-FILE_LIMIT = 2 * 1024**3
 WORTH_IT = 48 * 1024**2
 """Bytes below which another process takes longer to start than it saves."""
 
-PIECE = 6 * 1024**2
 MOST_HELPERS = 3
 
+Helper = subprocess.Popen[bytes]
 
-@dataclass(frozen=True)
-class Job:
-    """What every hand is told at first."""
 
-    root: Path
-    reading: Reading
+@contextmanager
+def hired(scan: Path | None) -> Iterator[Sequence[Helper]]:
+    """Helpers for a scan folder that is worth it and a machine that has the processors; they end with the block."""
+    count = min(_processors() - 1, MOST_HELPERS) if scan and _is_large(scan) else 0
+    helpers: list[Helper] = []
+    with suppress(OSError):  # a machine that starts none reads alone
+        helpers += (_hire() for _ in range(count))
+    try:
+        yield helpers
+    finally:
+        for helper in helpers:
+            helper.kill()
+            helper.communicate()
+
+
+def _hire() -> Helper:
+    command = [sys.executable, "-m", "triagebot.helper"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _processors() -> int:
+    held = getattr(os, "sched_getaffinity", None)
+    return len(held(0)) if held else os.cpu_count() or 1
+
+
+def _is_large(folder: Path) -> bool:
+    size = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                size += Path(place, name).stat().st_size
+            if size >= WORTH_IT:
+                return True
+    return False
 
 
 @dataclass
-class _Work:
-    """The pieces, and who has which."""
+class _Work(Generic[T]):
+    """The pieces, and which are done."""
 
     pieces: Sequence[Sequence[str]]
-    done: dict[int, Part] = field(default_factory=dict)
+    done: dict[int, T] = field(default_factory=dict)
     taken: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,101 +80,75 @@ class _Work:
             return self.taken - 1 if self.taken <= len(self.pieces) else None
 
 
-def read(job: Job, files: Sequence[tuple[str, int]], progress: Callable[[str], None] | None = None) -> list[Part]:
-    """The parts of these files, in their order. `files`: name below `root` and size in bytes."""
-    said = progress or _silent
-    work = _Work(list(_pieces(files)))
-    count = 0 if sum(size for _, size in files) < WORTH_IT else min(_processors() - 1, MOST_HELPERS)
-    helpers = [threading.Thread(target=_helped, args=(job, work, said)) for _ in range(count)]
-    for helper in helpers:
-        helper.start()
+def shared(
+    pieces: Sequence[Sequence[str]],
+    do: Callable[[Sequence[str]], T],
+    helpers: Sequence[Helper],
+    job: object,
+    said: Callable[[str], None],
+) -> list[T]:
+    """What `do` makes of each piece, in their order. `job`: what helpers must know to do the same."""
+    work: _Work[T] = _Work(pieces)
+    threads = [threading.Thread(target=_helped, args=(helper, work, job, said)) for helper in helpers]
+    for thread in threads:
+        thread.start()
     for number in iter(work.next, None):
-        work.done[number] = parts.read(_contents(job.root, work.pieces[number]), job.reading, said)
-    for helper in helpers:
-        helper.join()
-    for number, names in enumerate(work.pieces):
+        work.done[number] = do(pieces[number])
+    for thread in threads:
+        thread.join()
+    for number, piece in enumerate(pieces):
         if number not in work.done:
-            work.done[number] = parts.read(_contents(job.root, names), job.reading, said)
-    return [work.done[number] for number in range(len(work.pieces))]
+            work.done[number] = do(piece)
+    return [work.done[number] for number in range(len(pieces))]
 
 
-def _silent(_: str) -> None:
-    pass
+def _helped(helper: Helper, work: _Work[T], job: object, said: Callable[[str], None]) -> None:
+    """Hand one helper piece after piece; whatever befalls it, the rest is done without it."""
+    if helper.stdin and helper.stdout:
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            work.done.update(_fed(helper.stdin, helper.stdout, work, job, said))
 
 
-def _pieces(files: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
-    piece: list[str] = []
-    held = 0
-    for name, size in files:
-        piece.append(name)
-        held += size
-        if held >= PIECE:
-            yield piece
-            piece, held = [], 0
-    if piece:
-        yield piece
-
-
-def _contents(root: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    for name in names:
-        path = root / name
-        yield name, b"" if path.stat().st_size > FILE_LIMIT else path.read_bytes()
-
-
-def _processors() -> int:
-    held = getattr(os, "sched_getaffinity", None)
-    return len(held(0)) if held else os.cpu_count() or 1
-
-
-def _helped(job: Job, work: _Work, said: Callable[[str], None]) -> None:
-    """Start one process and hand it piece after piece; whatever befalls it, the rest is done without it."""
-    command = [sys.executable, "-m", "triagebot.beside"]
-    try:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-            if process.stdin and process.stdout:
-                work.done.update(_fed(process.stdin, process.stdout, job, work, said))
-    except (OSError, EOFError, pickle.UnpicklingError):
-        return
-
-
-def _fed(to: IO[bytes], back: IO[bytes], job: Job, work: _Work, said: Callable[[str], None]) -> dict[int, Part]:
-    """What the helper read. It is kept one piece ahead, so that it never waits, and hands over all in one go.
+def _fed(to: IO[bytes], back: IO[bytes], work: _Work[T], job: object, said: Callable[[str], None]) -> dict[int, T]:
+    """What the helper did. It is kept one piece ahead, so that it never waits, and hands over all in one go.
 
     Large answers while this process is at work would cost both: each reading of a pipe waits for its interpreter.
     """
-    _tell(to, job)
+    tell(to, job)
     numbers: list[int] = []
     for number in iter(work.next, None):
         numbers.append(number)
-        _tell(to, work.pieces[number])
+        tell(to, work.pieces[number])
         if len(numbers) > 1:
-            pickle.load(back)  # noqa: S301 - from our own program, as below: that it is done with a piece
+            told(back)
             for name in work.pieces[numbers[-2]]:
                 said(name)
-    _tell(to, None)
+    tell(to, None)
     if numbers:
-        pickle.load(back)  # noqa: S301
-    read: list[bytes] = pickle.load(back)  # noqa: S301
-    return {number: pickle.loads(part) for number, part in zip(numbers, read, strict=True)}  # noqa: S301
+        told(back)
+        for name in work.pieces[numbers[-1]]:
+            said(name)
+    return dict(zip(numbers, (pickle.loads(made) for made in told(back)), strict=True))  # noqa: S301 - as in `told`
 
 
-def _tell(pipe: IO[bytes], value: object) -> None:
+def serve(do: Callable[[Any, Sequence[str]], object]) -> None:
+    """Be a helper: a job and then pieces come in, and when there are no more, what `do` made of them goes out."""
+    source, out = sys.stdin.buffer, sys.stdout.buffer
+    with suppress(EOFError, BrokenPipeError):  # who hired us is no more, or had nothing to do
+        job = told(source)
+        made: list[bytes] = []
+        while (piece := told(source)) is not None:
+            made.append(pickle.dumps(do(job, piece), pickle.HIGHEST_PROTOCOL))
+            tell(out, len(made))
+        tell(out, made)
+
+
+def tell(pipe: IO[bytes], value: object) -> None:
+    """Send one value."""
     pickle.dump(value, pipe, protocol=pickle.HIGHEST_PROTOCOL)
     pipe.flush()
 
 
-def main() -> None:
-    """Be a helper: a job, then pieces, from standard input; their parts, at the end, to standard output."""
-    gc.disable()
-    source, out = sys.stdin.buffer, sys.stdout.buffer
-    job: Job = pickle.load(source)  # noqa: S301 - from our own program
-    read: list[bytes] = []
-    while (names := pickle.load(source)) is not None:  # noqa: S301
-        read.append(pickle.dumps(parts.read(_contents(job.root, names), job.reading), pickle.HIGHEST_PROTOCOL))
-        _tell(out, len(read))
-    _tell(out, read)
-
-
-if __name__ == "__main__":
-    with suppress(EOFError, BrokenPipeError):  # who started us is no more
-        main()
+def told(pipe: IO[bytes]) -> Any:
+    """The next value. Raises `EOFError` where the other side is no more."""
+    return pickle.load(pipe)  # noqa: S301 - the other end of the pipe is this program itself

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from triagebot import __version__
+from triagebot.beside import hired
 from triagebot.errors import TriagebotError
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ ScanPath = Annotated[Path, typer.Argument(help="A folder of reports, one report,
 def main() -> None:
     """Run the command line; a known fault is one line on stderr and its exit code."""
     gc.disable()  # one short run: walking hundreds of thousands of rows for cycles that are not there only costs time
+    atexit.register(gc.freeze)  # nor at its end
     try:
         app()
     except TriagebotError as error:
@@ -75,15 +79,18 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Read a scan, record it, and bring the tickets up to date."""
-    from triagebot import app as application
     from triagebot.errors import InputError
 
     if (scan is None) != end_stream:
         raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
-    options = _options(
-        label, taken_at, stream, now, dry_run, record_only, accept_drop, allow_mass_close, end_stream, verbose
-    )
-    _end(application.run(_config(config), scan, options), as_json)
+    with hired(scan) as helpers:
+        from triagebot import app as application
+
+        options = _options(
+            label, taken_at, stream, now, dry_run, record_only, accept_drop, allow_mass_close, end_stream, verbose
+        )
+        told = application.run(_config(config), scan, replace(options, helpers=helpers))
+    _end(told, as_json)
 
 
 @app.command()
@@ -101,12 +108,13 @@ def plan(
     verbose: Verbose = False,
 ) -> None:
     """Say what a run would do. Records nothing."""
-    import msgspec
+    with hired(scan) as helpers:
+        import msgspec
 
-    from triagebot import app as application
+        from triagebot import app as application
 
-    options = _options(label, taken_at, stream, now, True, False, accept_drop, allow_mass_close, False, verbose)
-    told, file = application.make_plan_file(_config(config), scan, options)
+        options = _options(label, taken_at, stream, now, True, False, accept_drop, allow_mass_close, False, verbose)
+        told, file = application.make_plan_file(_config(config), scan, replace(options, helpers=helpers))
     if out:
         _write(out, msgspec.json.format(msgspec.json.encode(file), indent=1).decode())
     _end(told, as_json)

@@ -285,7 +285,8 @@ def _gone(old: Belief, lost: pl.DataFrame, changes: pl.DataFrame, now: pl.DataFr
     """Those that left earlier and have not come back, and those that leave now, with the evidence."""
     back = changes.filter(pl.col("change") == Change.REAPPEARED.value)
     left = changes.filter(pl.col("change").is_in([Change.FIXED.value, Change.WITHDRAWN.value, Change.RETIRED.value]))
-    version = now.group_by(["asset", "package"], maintain_order=True).agg(
+    met = now.join(lost.select("asset", "package").unique(), on=["asset", "package"], how="semi")
+    version = met.group_by(["asset", "package"], maintain_order=True).agg(
         pl.col("installed_version").first().alias("version_after")
     )
     leaving = (

@@ -92,7 +92,7 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
         ignored=view.judged.height - judged.height,
-        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].to_list()))),
+        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
         waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
     )  # fmt: skip
 

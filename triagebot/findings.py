@@ -17,18 +17,17 @@ def findings(belief: Belief, team_of: Mapping[str, str], now: datetime) -> pl.Da
     Severity is the highest that any row gives (its source beside it), fixable if any row is. `age`: whole days
     since `first_seen`. `kev` and `epss` are there for rules; no feed fills them yet.
     """
-    told_once = belief.shown.height == belief.known.height
-    folded = (
-        (belief.shown.lazy().select([*FINDING, *_FIRST, *_WORST, *_ANY]) if told_once else _folded(belief.shown.lazy()))
-        .join(belief.known.lazy().select([*FINDING, "first_seen", "baseline"]), on=FINDING, how="left")
-        .with_columns(
-            team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String),
-            age=(pl.lit(now) - pl.col("first_seen")).dt.total_days(),
-            kev=pl.lit(False),
-            epss=pl.lit(None, dtype=pl.Float64),
-        )
+    shown, known = belief.shown, belief.known.select([*FINDING, "first_seen", "baseline"])
+    if shown.select(FINDING).equals(known.select(FINDING)):  # each told by one row: nothing to fold or to look up
+        table = pl.concat([shown.select([*FINDING, *_FIRST, *_WORST, *_ANY]), known.drop(FINDING)], how="horizontal")
+    else:
+        table = _folded(shown.lazy()).join(known.lazy(), on=FINDING, how="left").collect()
+    return table.with_columns(
+        team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String),
+        age=(pl.lit(now) - pl.col("first_seen")).dt.total_days(),
+        kev=pl.lit(False),
+        epss=pl.lit(None, dtype=pl.Float64),
     )
-    return folded.collect()
 
 
 _FIRST = ("kind", "source_package", "location", "title", "url", "scanner")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ import polars as pl
 from triagebot.decisions import Held, said
 from triagebot.files import Exemption, Rule, TeamFile
 from triagebot.identity import finding_id, masked, package_name
-from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
+from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Waiting, Want
 from triagebot.rules import NO_RULE, digest
 from triagebot.versions import branch_fix, split
 
@@ -38,6 +38,14 @@ class Grouping:
         return digest(self.rules)
 
 
+@dataclass(frozen=True)
+class Room:
+    """How many new tickets each tracker takes in this run, and the keys that are not to be counted as new."""
+
+    new_tickets: int
+    taken: frozenset[str] = frozenset()
+
+
 def drafts(
     judged: pl.DataFrame,
     belief: Belief,
@@ -45,22 +53,28 @@ def drafts(
     tickets: Iterable[Ticket],
     held: Mapping[str, Held],
     grouping: Grouping,
+    room: Room | None = None,
 ) -> list[Draft]:
     """One draft per key that has something to act on or that has a ticket.
 
     `judged`: the findings table with `rule` and `excused` (indices); `coverage`: of the last scan; `tickets`:
-    those of this stream; `held`: people's decisions by finding id.
+    those of this stream; `held`: people's decisions by finding id; `room`: where it is given, what will not become
+    a ticket in this run is counted and not spelt out (after a first scan that is nearly everything).
     """
     owned = [_renamed(t, grouping) for t in tickets]
-    lines = _Lines(judged, belief, held, grouping)
-    by_key: dict[str, list[_Judged]] = defaultdict(list)
-    for item in lines.relevant(owned):
-        by_key[item.key].append(item)
-    seen = _Coverage(coverage)
-    gone = _gone(belief, owned)
     markers: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in owned:
         markers[ticket.marker.key].append(ticket)
+    lines = _Lines(judged, belief, held, grouping)
+    rows = lines.relevant(owned)
+    waiting: list[Draft] = []
+    if room and not any(foreign(key, grouping) for key in markers):
+        rows, waiting = lines.within(rows, room, room.taken | set(markers))
+    by_key: dict[str, list[_Judged]] = defaultdict(list)
+    for item in lines.spelt_out(rows):
+        by_key[item.key].append(item)
+    seen = _Coverage(coverage)
+    gone = _gone(belief, owned)
     keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
     unverified = lines.unverified()
     every = [item for items in by_key.values() for item in items]
@@ -77,7 +91,7 @@ def drafts(
         )
         for key in keys
     )
-    return [draft for draft in made if draft is not None]
+    return [*(draft for draft in made if draft is not None), *waiting]
 
 
 def _renamed(ticket: Ticket, grouping: Grouping) -> Ticket:
@@ -105,11 +119,60 @@ class _Lines:
         self.judged, self.shown, self.held, self.grouping = judged, belief.shown, held, grouping
         self.rules = [*grouping.rules, NO_RULE]
 
-    def relevant(self, tickets: Sequence[Ticket]) -> list[_Judged]:
-        """Findings whose rule says ticket or attach, and all that a ticket shows, whatever rules say now."""
+    def relevant(self, tickets: Sequence[Ticket]) -> pl.DataFrame:
+        """Findings whose rule says ticket or attach, and all that a ticket shows; with `key`."""
         acting = [i for i, rule in enumerate(self.rules) if rule.action in ("ticket", "attach")]
-        rows = self.judged.filter(pl.col("kind") == "vulnerability").with_columns(acts=pl.col("rule").is_in(acting))
-        rows = pl.concat([rows.filter("acts"), self._shown(rows.filter(~pl.col("acts")), tickets)])
+        rows = self.judged.lazy().filter(pl.col("kind") == "vulnerability")
+        acts = pl.col("rule").is_in(acting)
+        found = [rows.filter(acts).collect()]
+        if tickets:
+            found.append(self._shown(rows.filter(~acts).collect(), tickets))
+        named = pl.concat(found)
+        keys = [self._key(*row) for row in named.select("asset", "team", "source_package", "package").iter_rows()]
+        return named.with_columns(key=pl.Series(keys, dtype=pl.String))
+
+    def within(self, rows: pl.DataFrame, room: Room, known: Collection[str]) -> tuple[pl.DataFrame, list[Draft]]:
+        """The rows of keys that have a ticket or get one now, and a draft that only counts for each that waits.
+
+        `known`: keys that take no room. Those that get one are the most urgent, as the plan orders them.
+        """
+        acting = [i for i, rule in enumerate(self.rules) if rule.action == "ticket"]
+        opening = rows.filter(
+            pl.col("rule").is_in(acting) & pl.col("excused").is_null() & ~pl.col("key").is_in(list(known))
+        )
+        if self.grouping.baseline:
+            opening = opening.filter(~pl.col("baseline"))
+        if self.held:
+            ids = [finding_id(*finding) not in self.held for finding in opening.select(FINDING).iter_rows()]
+            opening = opening.filter(pl.Series(ids, dtype=pl.Boolean))
+        priority = [rule.priority for rule in self.rules]
+        counted = (
+            opening.group_by("key")
+            .agg(
+                pl.col("verified").any(),
+                pl.col("asset").first(),
+                pl.col("rule")
+                .replace_strict(dict(enumerate(priority)), return_dtype=pl.String)
+                .min()
+                .alias("priority"),
+                *((pl.col("severity") == severity).sum().alias(severity) for severity in SEVERITIES),
+            )
+            .filter("verified")
+            .sort("priority", "key")
+        )
+        left: dict[str, int] = defaultdict(lambda: room.new_tickets)
+        waiting = []
+        for row in counted.iter_rows(named=True):
+            draft = _addressed(row["key"], self.grouping)
+            if left[draft.tracker] > 0:
+                left[draft.tracker] -= 1
+                continue
+            told = tuple((s, row[s]) for s in SEVERITIES if row[s])
+            waiting.append(replace(draft, waiting=Waiting(row["priority"], told)))
+        return rows.filter(~pl.col("key").is_in([draft.key for draft in waiting])), waiting
+
+    def spelt_out(self, rows: pl.DataFrame) -> list[_Judged]:
+        """The rows as objects."""
         details = self._details(rows)
         return [self._judged(row, details[row["asset"], row["package"], row["vulnerability"]])
                 for row in rows.iter_rows(named=True)]  # fmt: skip
@@ -161,8 +224,7 @@ class _Lines:
             installed=tuple(sorted({installed for _, installed, _ in places if installed})),
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
         )  # fmt: skip
-        key = self._key(asset, row["team"], row["source_package"], package)
-        return _Judged(key, line, rule, bool(row["baseline"]))
+        return _Judged(row["key"], line, rule, bool(row["baseline"]))
 
     def _key(self, asset: str, team: str, source: str, package: str) -> str:
         grouped = f"upgrade:{team}:{source or package_name(package)}"
@@ -178,20 +240,33 @@ class _Coverage:
     """What the last scan looked at, in the hashed form in which markers remember it."""
 
     def __init__(self, coverage: pl.DataFrame) -> None:
-        self.worked: set[str] = set()
-        failed: set[str] = set()
+        self.told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at").rows()
         self.scanned_at: dict[str, datetime] = {}
-        self.images: dict[str, set[str]] = defaultdict(set)
-        told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at").rows()
-        unnamed = {(asset, tag) for asset, tag, scanner, _, status, _ in told if status != "scanned" and not scanner}
-        for asset, tag, scanner, digest_, status, at in told:
-            image, line = hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)
+        self.scanned: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for asset, tag, scanner, digest_, status, at in self.told:
             if status == "scanned":
                 self.scanned_at[asset] = max(at, self.scanned_at.get(asset, at))
-                self.images[asset].add(f"{image}.{line}.{hashed(digest_ or tag)}")
-            worked = status == "scanned" and (asset, tag) not in unnamed
-            (self.worked if worked else failed).update((image, line))
-        self.worked -= failed
+                self.scanned[asset].append((tag, scanner, digest_))
+
+    def images(self, asset: str) -> set[str]:
+        """The images of an asset that were scanned: each as itself, as its line, and as what stood there."""
+        return {
+            f"{hashed(asset, tag, scanner)}.{hashed(asset, masked(tag), scanner)}.{hashed(digest_ or tag)}"
+            for tag, scanner, digest_ in self.scanned.get(asset, ())
+        }
+
+    @cached_property
+    def worked(self) -> set[str]:
+        """The images and lines that were scanned and of which no report failed."""
+        worked: set[str] = set()
+        failed: set[str] = set()
+        unnamed = {
+            (asset, tag) for asset, tag, scanner, _, status, _ in self.told if status != "scanned" and not scanner
+        }
+        for asset, tag, scanner, _, status, _ in self.told:
+            did = status == "scanned" and (asset, tag) not in unnamed
+            (worked if did else failed).update((hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)))
+        return worked - failed
 
     def looked_at(self, images: Iterable[str]) -> bool:
         """Whether each image that a marker names was scanned again, under its tag or one of the same line."""
@@ -257,23 +332,30 @@ def _draft(
         return None
     if want is Want.STAYS:
         lines = [i.line for i in items if i.line.id in shown]
-    subject = _subject(key, grouping.stream)
-    assets = sorted({line.asset for line in lines}) or ([subject] if key.startswith("image:") else [])
+    draft = _addressed(key, grouping)
+    assets = sorted({line.asset for line in lines}) or ([draft.subject] if key.startswith("image:") else [])
     at = [seen.scanned_at[a] for a in assets if a in seen.scanned_at]
-    images = {image for asset in assets for image in seen.images.get(asset, ())}
-    team_id = _team(key, subject, grouping)
-    team = grouping.teams.teams[team_id]
-    former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
+    images = {image for asset in assets for image in seen.images(asset)}
     attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
     left = sorted((gone[f] for f in shown if f in gone), key=lambda g: (g.name, g.vulnerability, g.id))
     below = tuple(i.line.id for i in every if i.line.verified and i.rule.action != "ticket" and i.line.id in shown)
+    return replace(
+        draft, want=want, lines=_sorted(lines), attached=_sorted(attached), excused=_sorted(excused), gone=tuple(left),
+        images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
+        below=below, scanned_at=max(at, default=None),
+    )  # fmt: skip
+
+
+def _addressed(key: str, grouping: Grouping) -> Draft:
+    """A draft that says where its ticket goes, and nothing else yet."""
+    subject = _subject(key, grouping.stream)
+    team_id = _team(key, subject, grouping)
+    team = grouping.teams.teams[team_id]
+    former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
-        want=want, rules=grouping.digest, lines=_sorted(lines), attached=_sorted(attached),
-        excused=_sorted(excused), gone=tuple(left),
-        images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=below, scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),
+        want=Want.OPEN, rules=grouping.digest, former_keys=tuple(former) if key.startswith("upgrade:") else (),
     )  # fmt: skip
 
 

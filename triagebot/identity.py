@@ -120,6 +120,7 @@ def masked(tag: str) -> str:
     return _DIGITS.sub("#", _HEX_WORD.sub("#", tag.lower()))
 
 
+@lru_cache(maxsize=65536)
 def package_of(purl: str) -> str:
     """A purl without version, qualifiers and subpath, spelt one way; the empty string if it is no purl."""
     path = purl.partition("?")[0].partition("#")[0]

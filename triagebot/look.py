@@ -9,6 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from triagebot import decisions, group, owners, rules
+from triagebot.beside import Helper
 from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.errors import TrackerError
@@ -33,6 +34,7 @@ class Options:
     allow_mass_close: bool = False
     end_stream: bool = False
     progress: Callable[[str], None] | None = None
+    helpers: Sequence[Helper] = ()
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,19 @@ class View:
         return [t for facts in self.facts.values() for t in facts.tickets]
 
 
-def look(config: Config, history: History, state: State, coverage: pl.DataFrame, options: Options, keep: bool) -> View:
-    """List the trackers, and judge what is believed. `keep`: note in history what was seen of the tickets."""
+def look(
+    config: Config,
+    history: History,
+    state: State,
+    coverage: pl.DataFrame,
+    options: Options,
+    keep: bool,
+    every: bool = False,
+) -> View:
+    """List the trackers, and judge what is believed.
+
+    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait.
+    """
     trackers = {
         name: connect(name, settings, config.base, options.now) for name, settings in config.settings.trackers.items()
     }
@@ -74,7 +87,9 @@ def look(config: Config, history: History, state: State, coverage: pl.DataFrame,
         config.settings.group_by, config.rules, config.exemptions, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline",
     )  # fmt: skip
-    drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping)
+    broken = frozenset(key for f in facts.values() for key in f.broken)
+    room = None if every else group.Room(config.settings.limits.new_tickets, broken)
+    drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     return View(state, coverage, judged, ownership, facts, trackers, held, drafts, tuple(errors), tuple(warnings))
 
 

@@ -6,6 +6,7 @@ believed. Tickets are objects. An empty string in a text column means "not known
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -230,6 +231,14 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """What is known of a draft whose ticket waits for a later run: its priority, and findings by severity."""
+
+    priority: str
+    counts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
 class Draft:
     """What the ticket of one key should say and be.
 
@@ -257,11 +266,21 @@ class Draft:
     below: tuple[str, ...] = ()
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
+    waiting: Waiting | None = None
+    """Set where its ticket does not fit into this run: it is counted, and `lines` are left out."""
 
     @property
     def priority(self) -> str:
         """The most urgent of the findings it acts on."""
-        return min((line.priority for line in self.lines), default="")
+        return self.waiting.priority if self.waiting else min((line.priority for line in self.lines), default="")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many findings it acts on, by severity, the worst first."""
+        if self.waiting:
+            return dict(self.waiting.counts)
+        counted = Counter(line.severity for line in self.lines)
+        return {severity: counted[severity] for severity in SEVERITIES if counted[severity]}
 
     @property
     def due(self) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import COVERAGE, OCCURRENCES
 
 CLOCK_SKEW = timedelta(minutes=10)
+FILE_LIMIT = 2 * 1024**3
 OF_IMAGE = ["asset", "tag", "digest", "scanner", "scanned_at"]
 """What an occurrence has from the report that it stands in."""
 
@@ -52,6 +53,25 @@ class Part:
     ignored: int
     entries: int
     left_out: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Files of one folder, to be read in one way."""
+
+    root: Path
+    reading: Reading
+
+
+def read_files(job: Job, names: Sequence[str], progress: Callable[[str], None] | None = None) -> Part:
+    """The tables of the files of these names below the root."""
+    return read(_contents(job.root, names), job.reading, progress)
+
+
+def _contents(root: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name in names:
+        path = root / name
+        yield name, b"" if path.stat().st_size > FILE_LIMIT else path.read_bytes()
 
 
 def read(files: Iterable[tuple[str, bytes]], reading: Reading, progress: Callable[[str], None] | None = None) -> Part:

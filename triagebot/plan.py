@@ -66,7 +66,8 @@ def make(
     kept, deferred = _limited(actions, policy.limits, {a.key for a in planner.deferred})
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
-    return Plan(tuple(kept), (*planner.deferred, *deferred), refused, tuple(planner.warnings))
+    waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
+    return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
 
 
 class _Planner:
@@ -133,6 +134,9 @@ class _Planner:
         return f"{tracker}: its ticket cannot be read" if draft.key in facts.broken else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
+        if draft.waiting:
+            self.deferred.append(self._step(draft, Kind.CREATE, Cause.LIMIT, _full(self.policy.limits), state="open"))
+            return []
         if not here:
             self.new[draft.key] = (draft, elsewhere[0].marker if elsewhere else None)
             reason = f"{len(draft.lines)} findings to act on"
@@ -344,7 +348,7 @@ def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[
             continue
         new = action.kind is Kind.CREATE
         if new and created[action.tracker] >= limits.new_tickets:
-            reason = f"limits.new_tickets of {limits.new_tickets} is reached"
+            reason = _full(limits)
         elif written[action.tracker] >= limits.writes:
             reason = f"limits.writes of {limits.writes} is reached"
         elif waiting.intersection(action.after):
@@ -357,6 +361,10 @@ def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[
         waiting.add(action.key)
         deferred.append(replace(action, cause=Cause.LIMIT, reason=reason))
     return kept, deferred
+
+
+def _full(limits: Limits) -> str:
+    return f"limits.new_tickets of {limits.new_tickets} is reached"
 
 
 def _mass_close(actions: list[Action], facts: Mapping[str, TrackerFacts], limits: Limits) -> str:

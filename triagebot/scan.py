@@ -17,12 +17,15 @@ from pathlib import Path
 import polars as pl
 
 from triagebot import beside, formats, parts
-from triagebot.beside import FILE_LIMIT, Job
 from triagebot.errors import InputError, ReportError
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
-from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Part, Reading
+from triagebot.parts import CLOCK_SKEW, FILE_LIMIT, OF_IMAGE, Job, Part, Reading
 
 __all__ = ["CLOCK_SKEW", "Loaded", "Reading", "load", "nothing"]
+
+
+PIECE = 6 * 1024**2
+"""Bytes that one hand takes at a time: small beside a large scan, large beside what handing over costs."""
 
 
 @dataclass
@@ -41,8 +44,16 @@ class Loaded:
     notes: list[str] = field(default_factory=list)
 
 
-def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = None) -> Loaded:
-    """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`."""
+def load(
+    path: Path,
+    reading: Reading,
+    progress: Callable[[str], None] | None = None,
+    helpers: Sequence[beside.Helper] = (),
+) -> Loaded:
+    """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`.
+
+    `progress` is told the name of each file that is done; `helpers`, where given, read some of a folder's files.
+    """
     if reading.taken_at and reading.taken_at > reading.now + CLOCK_SKEW:
         raise InputError(
             "--taken-at", f"{reading.taken_at:%Y-%m-%d %H:%M} is ahead of now", "give the time of the scan"
@@ -50,11 +61,11 @@ def load(path: Path, reading: Reading, progress: Callable[[str], None] | None = 
     for text in reading.image_paths:
         parts.template(text)
     if path.is_dir():
-        read = beside.read(Job(path, reading), _names(path), progress)
+        read = _folder(Job(path, reading), progress or _silent, helpers)
     elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
         read = [parts.read(_members(path), reading, progress)]
     elif path.is_file():
-        read = beside.read(Job(path.parent, reading), [(path.name, path.stat().st_size)], progress)
+        read = [parts.read_files(Job(path.parent, reading), [path.name], progress)]
     else:
         raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
     if not any(part.digests for part in read):
@@ -77,6 +88,29 @@ def _label(path: Path) -> str:
     for ending in (".tar.gz", ".tgz", ".tar", ".json", ".yaml"):
         name = name.removesuffix(ending)
     return name
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _folder(job: Job, said: Callable[[str], None], helpers: Sequence[beside.Helper]) -> list[Part]:
+    pieces = list(_pieces(_names(job.root)))
+    return beside.shared(pieces, lambda names: parts.read_files(job, names, said), helpers, job, said)
+
+
+def _pieces(files: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
+    """The names, some megabytes at a time. `files`: name and size in bytes."""
+    piece: list[str] = []
+    held = 0
+    for name, size in files:
+        piece.append(name)
+        held += size
+        if held >= PIECE:
+            yield piece
+            piece, held = [], 0
+    if piece:
+        yield piece
 
 
 def _names(root: Path) -> list[tuple[str, int]]:
@@ -109,10 +143,9 @@ def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     if coverage.select(OF_IMAGE).is_duplicated().any():
         occurrences = occurrences.unique(maintain_order=True)
     aliases = dict.fromkeys(pair for part in read for pair in part.aliases)
-    taken_at = reading.taken_at or coverage["scanned_at"].to_list()
     scan = Scan(
         occurrences, coverage, pl.DataFrame(list(aliases), schema=ALIASES, orient="row"), label, reading.stream,
-        taken_at if isinstance(taken_at, datetime) else max(taken_at),
+        reading.taken_at or max(coverage["scanned_at"].to_list()),
     )  # fmt: skip
     left_out: dict[str, int] = {}
     for rule, count in (item for part in read for item in part.left_out.items()):

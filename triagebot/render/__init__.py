@@ -22,8 +22,10 @@ _JOINER = "\u2060"
 
 def plain(text: object, limit: int = _TEXT_LIMIT) -> str:
     """One line without control characters, terminal codes or direction overrides, shortened at `limit`."""
-    said = _CONTROL.sub("", str(text))
-    said = "".join(c for c in said if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
+    said = str(text)
+    if not (said.isascii() and said.isprintable()):
+        said = _CONTROL.sub("", said)
+        said = "".join(c for c in said if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     said = _SPACE.sub(" ", said).strip()
     return said if len(said) <= limit else said[: limit - 1].rstrip() + "…"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from triagebot.model import SEVERITIES, Draft, Line
+from triagebot.model import Draft, Line
 from triagebot.render import markdown_code, markdown_text, plain, render
 from triagebot.versions import highest
 
@@ -48,8 +48,7 @@ def upgrades(draft: Draft) -> list[Upgrade]:
 
 def title(draft: Draft) -> str:
     """One line that says where and how bad."""
-    counts = {s: sum(line.severity == s for line in draft.lines) for s in SEVERITIES}
-    told = ", ".join(f"{n} {s}" for s, n in counts.items() if n)
+    told = ", ".join(f"{n} {s}" for s, n in draft.counts.items())
     stream = "" if draft.stream == "main" else f" ({draft.stream})"
     return plain(f"[{draft.priority}] {draft.subject}{stream}: {told} to fix", 250)
 
