@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import yaml
+from github_server import github, github_process  # noqa: F401 - fixtures
 
 from triagebot import app, config
 from triagebot.document import Told

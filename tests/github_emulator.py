@@ -29,7 +29,7 @@ PERMISSIONS = {"triage-bot": "push", "octocat": "push", "hubot": "push", "triage
 
 def seed() -> dict[str, Any]:
     """What every test starts from."""
-    repos = [name.split("/") + [private] for name, private in REPOSITORIES.items()]
+    repos = [(*name.split("/"), private) for name, private in REPOSITORIES.items()]
     apps = [
         {"app_id": ACTIONS_APP, "slug": "github-actions", "name": "GitHub Actions", "permissions": WRITE},
         {

@@ -38,7 +38,13 @@ let gh, tokens;
 githubPlugin.register = (app, store, webhooks, url, tokenMap) => {
   gh = getGitHubStore(store);
   tokens = tokenMap;
+  // "issues/:issue_number" comes first there and hides "issues/comments": it is put last.
+  const get = app.get.bind(app);
+  const last = [];
+  app.get = (path, ...doing) => (path.endsWith("/issues/:issue_number") ? last.push([path, ...doing]) : get(path, ...doing));
   register.call(githubPlugin, app, store, webhooks, url, tokenMap);
+  app.get = get;
+  for (const given of last) get(...given);
 };
 const { createEmulator } = await import(new URL("api.js", dist));
 const emulator = await createEmulator({ service: "github", port: 0, baseUrl, seed: { tokens: {}, github: seed.github } });
@@ -128,6 +134,7 @@ const orders = {
   },
 };
 
+listening.keepAliveTimeout = 0; // the front keeps its connections
 console.log(JSON.stringify({ port: listening.address().port, secrets: emulator.generatedSecrets }));
 for await (const line of createInterface({ input: process.stdin })) {
   const { order, ...given } = JSON.parse(line);
