@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,9 +17,22 @@ from triagebot.apply import carry_out
 from triagebot.decisions import Held, held_by_people
 from triagebot.errors import TrackerError
 from triagebot.files import Limits
-from triagebot.model import Action, Cause, Content, Draft, Gone, Kind, Line, Marker, Plan, Ticket, TrackerFacts, Want
+from triagebot.model import (
+    Action,
+    Cause,
+    Content,
+    Draft,
+    Gone,
+    Kind,
+    Line,
+    Plan,
+    Remark,
+    Ticket,
+    TrackerFacts,
+    Want,
+)  # fmt: skip
 from triagebot.plan import NEW_TICKET, Policy, make
-from triagebot.trackers import Drifted, Edit, Listing, LocalTracker, Tracker
+from triagebot.trackers import Drifted, Edit, Known, Listing, LocalTracker, Survey, Tracker
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -690,6 +703,8 @@ class Unjournalled:
 
     def done(self, action: Action, ticket: Ticket) -> None: ...
 
+    def gone(self, action: Action) -> None: ...
+
 
 @dataclass
 class MemoryTracker:
@@ -701,10 +716,24 @@ class MemoryTracker:
     body_limit: int = 65_536
     reads: int = 0
     writes: int = 0
+    place: str = ""
+    comment_writes: int = 0
+    notes: list[str] = field(default_factory=list)
     held: dict[str, Ticket] = field(default_factory=dict)
 
-    def listing(self, known: Mapping[str, Marker]) -> Listing:
+    def listing(self, known: Known) -> Listing:
         return Listing(tuple(self.held.values()))
+
+    def survey(self, place: str, people: Collection[str]) -> Survey:
+        return Survey()
+
+    def calls(self) -> tuple[int | None, str]:
+        return None, ""
+
+    def memory(self) -> Mapping[str, Any]:
+        return {}
+
+    def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None: ...
 
     def tidy(self) -> None: ...
 
@@ -784,7 +813,7 @@ def judged(images: Sequence[Image], held: Mapping[str, Held], now: datetime) -> 
 
 def run(trackers: Mapping[str, Tracker], images: Sequence[Image], now: datetime) -> Plan:
     """Look, decide and plan, as a run does."""
-    listed = {name: t.listing({}) for name, t in trackers.items()}
+    listed = {name: t.listing(Known()) for name, t in trackers.items()}
     assert not any(x.incomplete or x.broken or x.warnings for x in listed.values())
     facts = {
         name: TrackerFacts(name, "markdown", t.body_limit, listed[name].tickets) for name, t in trackers.items()
@@ -860,12 +889,12 @@ def test_a_renamed_team_keeps_its_file(tmp_path: Path) -> None:
     new = draft(line(1), key="upgrade:dns:bind", team="dns", former_keys=(old.key,))
 
     def facts() -> dict[str, TrackerFacts]:
-        return {"here": TrackerFacts("here", "markdown", 65_536, trackers["here"].listing({}).tickets)}
+        return {"here": TrackerFacts("here", "markdown", 65_536, trackers["here"].listing(Known()).tickets)}
 
     policy = Policy(NOW, WIDE, 14 * DAY)
     carry_out(make([old], facts(), {}, policy), trackers, Unjournalled())
     carry_out(make([new], facts(), {}, policy), trackers, Unjournalled())
-    listing = trackers["here"].listing({})
+    listing = trackers["here"].listing(Known())
     assert listing.warnings == ()
     assert [t.is_open for t in listing.tickets] == [True]
     assert written(make([new], facts(), {}, policy)) == []

@@ -16,7 +16,7 @@ from triagebot.decisions import held_by_people
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs
 from triagebot.trackers import LocalTracker
-from triagebot.trackers.interface import BEGIN, END, Edit, splice
+from triagebot.trackers.interface import BEGIN, END, Edit, Known, splice
 from triagebot.trackers.local import file_name
 
 
@@ -202,7 +202,7 @@ def test_files_of_others_are_left_alone(place: LocalPlace, tracker: LocalTracker
     made = tracker.create(content())
     tracker.edit(made.id, update())
     assert only(tracker).id == made.id
-    assert tracker.listing({}).warnings == ()
+    assert tracker.listing(Known()).warnings == ()
     assert {name: (place.folder / name).read_text() for name in others} == others
 
 
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_read_holds_up_nobody(place: LocalPlace, tracker: 
     kept = tracker.create(content("image:registry.example/kept"))
     bad = tracker.create(content())
     (place.folder / bad.id).write_text(text)
-    listing = tracker.listing({bad.id: bad.marker, kept.id: kept.marker})
+    listing = tracker.listing(Known({bad.id: bad, kept.id: kept}))
     assert [t.id for t in listing.tickets] == [kept.id]
     assert not listing.incomplete
     assert [name for name, _ in listing.broken] == [bad.id]
@@ -235,7 +235,7 @@ def test_bytes_that_are_no_text_hold_up_nobody(place: LocalPlace, tracker: Local
     kept = tracker.create(content("image:registry.example/kept"))
     bad = tracker.create(content())
     (place.folder / bad.id).write_bytes(b"---\nt: \xff\xfe\n---\n")
-    listing = tracker.listing({})
+    listing = tracker.listing(Known())
     assert [t.id for t in listing.tickets] == [kept.id]
     assert [name for name, _ in listing.broken] == [bad.id]
 
@@ -269,7 +269,7 @@ def test_a_marker_that_is_nonsense_holds_up_nobody(
     made = tracker.create(content())
     front, _ = parts(place.folder / made.id)
     place.change(made.id, triagebot={**front["triagebot"], field: value})
-    listing = tracker.listing({made.id: made.marker})
+    listing = tracker.listing(Known({made.id: made}))
     assert kept.id in [t.id for t in listing.tickets]
     assert made.id in [t.id for t in listing.tickets] + [name for name, _ in listing.broken]
     held_by_people(listing.tickets, timedelta(days=90), NOW)

@@ -14,7 +14,7 @@ import pytest
 
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Content, Marker, Ticket
-from triagebot.trackers.interface import Drifted, Edit, Tracker
+from triagebot.trackers.interface import Drifted, Edit, Known, Tracker
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -28,6 +28,13 @@ class Place(ABC):
     @abstractmethod
     def connect(self) -> Tracker:
         """A tracker object that has seen nothing yet; it looks at the same tickets as all others."""
+
+    people: tuple[str, str, str, str] = ("ours", "former", "theirs", "next")
+    """Names that can be assigned."""
+
+    def text(self, ticket: str) -> str:
+        """The text without what nobody sees."""
+        return self.body(ticket)
 
     @abstractmethod
     def body(self, ticket: str) -> str:
@@ -86,9 +93,9 @@ def update(block: str = "What to do now.\n", key: str = "image:registry.example/
     return Edit(content=content(key, block, **{"digest": "fedcba9876543210", **said}))
 
 
-def only(tracker: Tracker, known: dict[str, Marker] | None = None) -> Ticket:
+def only(tracker: Tracker, *known: Ticket) -> Ticket:
     """The one ticket that is listed, in a listing with nothing else to say."""
-    listing = tracker.listing(known or {})
+    listing = tracker.listing(Known({t.id: t for t in known}))
     assert (listing.incomplete, listing.broken) == ("", ())
     assert len(listing.tickets) == 1
     return listing.tickets[0]
@@ -106,7 +113,7 @@ class TrackerContract:
         return place.connect()
 
     def test_nothing_is_listed_where_nothing_is(self, tracker: Tracker) -> None:
-        listing = tracker.listing({})
+        listing = tracker.listing(Known())
         assert (listing.tickets, listing.incomplete, listing.broken, listing.warnings) == ((), "", (), ())
         assert tracker.writes == 0
 
@@ -154,7 +161,7 @@ class TrackerContract:
         ]
         made = {tracker.create(content(key)).id for key in keys}
         assert len(made) == len(keys)
-        assert sorted(t.marker.key for t in tracker.listing({}).tickets) == sorted(keys)
+        assert sorted(t.marker.key for t in tracker.listing(Known()).tickets) == sorted(keys)
 
     def test_an_edit_changes_the_block_and_nothing_around_it(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
@@ -179,7 +186,7 @@ class TrackerContract:
     def test_a_block_that_a_person_deleted_is_put_back(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
         place.write_body(made.id, "Only my own words.\n")
-        assert only(tracker, {made.id: made.marker}).damaged
+        assert only(tracker, made).damaged
         tracker.edit(made.id, update())
         assert not only(tracker).damaged
         assert "Only my own words." in place.body(made.id)
@@ -188,7 +195,7 @@ class TrackerContract:
     def test_a_marker_that_a_person_removed_is_put_back_if_known(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
         place.strip(made.id)
-        found = only(place.connect(), {made.id: made.marker})
+        found = only(place.connect(), made)
         assert found.damaged
         assert found.marker == made.marker
         tracker.edit(made.id, update())
@@ -199,13 +206,13 @@ class TrackerContract:
     def test_a_known_ticket_without_its_marker_can_be_closed(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
         place.strip(made.id)
-        only(tracker, {made.id: made.marker})
+        only(tracker, made)
         close = Edit(state="closed", closed_as="done", comment="Closed: gone.\n", comment_digest="c1",
                      seen_digest=made.marker.digest)  # fmt: skip
         closed = tracker.edit(made.id, close)
         assert not closed.is_open
         assert closed.closed_by_us
-        found = only(place.connect(), {made.id: made.marker})
+        found = only(place.connect(), made)
         assert not found.is_open
         assert found.closed_by_us
         assert found.marker.key == made.marker.key
@@ -214,7 +221,7 @@ class TrackerContract:
         lost = tracker.create(content())
         kept = tracker.create(content("image:registry.example/other"))
         place.strip(lost.id)
-        listing = place.connect().listing({})
+        listing = place.connect().listing(Known())
         assert [t.id for t in listing.tickets] == [kept.id]
         assert not listing.incomplete
 
@@ -222,7 +229,7 @@ class TrackerContract:
         made = tracker.create(content())
         forged = place.forge(made.id)
         before = place.body(forged)
-        listing = place.connect().listing({})
+        listing = place.connect().listing(Known())
         assert [t.id for t in listing.tickets] == [made.id]
         assert any(forged in warning for warning in listing.warnings)
         tracker.create(content())
@@ -251,11 +258,11 @@ class TrackerContract:
         made = tracker.create(content())
         other = tracker.create(content("image:registry.example/other"))
         place.close(made.id, "duplicate", other.id)
-        found = {t.id: t for t in place.connect().listing({}).tickets}
+        found = {t.id: t for t in place.connect().listing(Known()).tickets}
         assert found[made.id].duplicate_open is True
         assert found[other.id].duplicate_open is None
         place.close(other.id, "done")
-        found = {t.id: t for t in place.connect().listing({}).tickets}
+        found = {t.id: t for t in place.connect().listing(Known()).tickets}
         assert found[made.id].duplicate_open is False
 
     def test_reopened_by_us(self, place: Place, tracker: Tracker) -> None:
@@ -315,9 +322,9 @@ class TrackerContract:
 
     def test_an_edit_without_content_leaves_the_text(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
-        before = place.body(made.id)
+        before = place.text(made.id)
         tracker.edit(made.id, Edit(state="closed", closed_as="done"))
-        assert place.body(made.id) == before
+        assert place.text(made.id) == before
 
     def test_drift_of_the_digest_is_refused(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
@@ -346,27 +353,30 @@ class TrackerContract:
     def test_what_people_added_stays_and_what_they_removed_stays_away(
         self, place: Place, tracker: Tracker, field: str
     ) -> None:
-        made = tracker.create(content(**{field: ("ours", "taken-off")}))
-        place.set_names(made.id, field, ["ours", "theirs"])
-        tracker.edit(made.id, update(**{field: ("ours", "taken-off")}))
-        assert sorted(place.names(made.id, field)) == ["ours", "theirs"]
-        tracker.edit(made.id, update(**{field: ("ours", "taken-off")}))
-        assert sorted(place.names(made.id, field)) == ["ours", "theirs"]
+        ours, taken_off, theirs, _ = place.people
+        base = ["triagebot"] if field == "labels" else []
+        made = tracker.create(content(**{field: (*base, ours, taken_off)}))
+        place.set_names(made.id, field, [*base, ours, theirs])
+        for _ in range(2):
+            tracker.edit(made.id, update(**{field: (*base, ours, taken_off)}))
+            assert sorted(place.names(made.id, field)) == sorted([*base, ours, theirs])
 
     @pytest.mark.parametrize("field", ["labels", "assignees"])
     def test_what_the_team_file_changes_is_changed(self, place: Place, tracker: Tracker, field: str) -> None:
-        made = tracker.create(content(**{field: ("ours", "former")}))
-        place.set_names(made.id, field, ["ours", "former", "theirs"])
-        tracker.edit(made.id, update(**{field: ("ours", "next")}))
-        assert sorted(place.names(made.id, field)) == ["next", "ours", "theirs"]
+        ours, former, theirs, following = place.people
+        base = ["triagebot"] if field == "labels" else []
+        made = tracker.create(content(**{field: (*base, ours, former)}))
+        place.set_names(made.id, field, [*base, ours, former, theirs])
+        tracker.edit(made.id, update(**{field: (*base, ours, following)}))
+        assert sorted(place.names(made.id, field)) == sorted([*base, following, ours, theirs])
 
     def test_looking_writes_nothing(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())
         place.write_body(made.id, place.body(made.id) + "\nA note.\n")
         before = place.body(made.id)
         looking = place.connect()
-        looking.listing({made.id: made.marker})
-        looking.listing({})
+        looking.listing(Known({made.id: made}))
+        looking.listing(Known())
         assert looking.writes == 0
         assert looking.reads > 0
         assert place.body(made.id) == before
@@ -374,8 +384,10 @@ class TrackerContract:
     def test_writes_are_counted(self, place: Place) -> None:
         tracker = place.connect()
         made = tracker.create(content())
-        assert tracker.writes == 1
+        before = tracker.writes  # with what a first ticket needs, such as labels
+        tracker.create(content("image:registry.example/other"))
+        assert tracker.writes == before + 1
         tracker.edit(made.id, update())
-        assert tracker.writes == 2
+        assert tracker.writes == before + 2
         tracker.edit(made.id, Edit(comment="Said.", comment_digest="c1"))
-        assert 3 <= tracker.writes <= 4
+        assert before + 3 <= tracker.writes <= before + 4

@@ -14,16 +14,16 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from triagebot import diff
+from triagebot import commands, diff
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.apply import carry_out
 from triagebot.config import Config
 from triagebot.document import Told, tell
-from triagebot.errors import InputError, UnsafeError
+from triagebot.errors import InputError, TrackerError, UnsafeError
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
-from triagebot.model import Action, Kind, Outcome, Plan, Ticket, TrackerFacts
+from triagebot.model import Action, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.scan import Loaded, Reading
 
 PLAN_VERSION = 1
@@ -59,7 +59,8 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
         outcomes: list[Outcome] = []
         if not (options.dry_run or options.record_only or plan.refused):
             outcomes = carry_out(plan, view.trackers, _Noted(history, options.now), _progress(options))
-            view = _after(view, outcomes)
+            view = _answered(config, history, _after(view, outcomes), options)
+            _remembered(history, view)
         told = tell(config, options, loaded, view, plan, outcomes)
         if not options.dry_run:
             history.record_run(told.document["run_id"], told.document)
@@ -180,7 +181,9 @@ def _last_coverage(history: History, state: State, loaded: Loaded, name: str) ->
 def make_plan(config: Config, view: View, options: Options) -> Plan:
     """What this run would do."""
     settings = config.settings
-    policy = planning.Policy(options.now, settings.limits, settings.done_grace, options.allow_mass_close)
+    policy = planning.Policy(
+        options.now, settings.limits, settings.done_grace, options.allow_mass_close, settings.decision_expiry
+    )
     foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith(f"{settings.group_by}:")}
     return planning.make(view.drafts, view.facts, view.held, policy, foreign)
 
@@ -197,8 +200,15 @@ class _Noted:
     def done(self, action: Action, ticket: Ticket) -> None:
         self.history.renew()
         self.history.remember(ticket, self.now)
+        if action.ticket and ticket.id != action.ticket:
+            self.history.forget(action.tracker, action.ticket)
         if action.kind is Kind.CREATE:
             self.history.settle(action.tracker, action.key)
+
+    def gone(self, action: Action) -> None:
+        known = self.history.tickets().get((action.tracker, action.ticket))
+        if known:
+            self.history.note_deleted(known, self.now)
 
 
 def _progress(options: Options) -> Callable[[Action], None] | None:
@@ -206,9 +216,52 @@ def _progress(options: Options) -> Callable[[Action], None] | None:
     return (lambda action: told(f"{action.kind} {action.title}")) if told else None
 
 
+def _answered(config: Config, history: History, view: View, options: Options) -> View:
+    """Tell people that what they said on tickets was heard, or what is wrong with it."""
+    facts: dict[str, TrackerFacts] = {}
+    errors = list(view.errors)
+    for name, held in view.facts.items():
+        tickets = []
+        for ticket in held.tickets:
+            remarks = []
+            for remark in ticket.remarks:
+                if remark.answered:
+                    remarks.append(remark)
+                    continue
+                try:
+                    view.trackers[name].answer(ticket, remark, _reply(remark, config))
+                except TrackerError as error:
+                    errors.append(str(error))
+                    remarks.append(remark)
+                else:
+                    remarks.append(replace(remark, answered=True))
+            answered = replace(ticket, remarks=tuple(remarks))
+            if answered != ticket:
+                history.remember(answered, options.now, history.tickets().get((name, ticket.id)))
+            tickets.append(answered)
+        facts[name] = replace(held, tickets=tuple(tickets))
+    return replace(view, facts=facts, errors=tuple(errors))
+
+
+def _reply(remark: Remark, config: Config) -> str:
+    try:
+        commands.read(remark, config.settings.decision_expiry)
+    except commands.Malformed as fault:
+        return str(fault)
+    return ""
+
+
+def _remembered(history: History, view: View) -> None:
+    """What the trackers learnt, for the next run."""
+    known = history.tickets()
+    for name, tracker in view.trackers.items():
+        if (memory := tracker.memory()) and not view.facts[name].incomplete:
+            history.note_memory(name, memory, [k for (where, _), k in known.items() if where == name])
+
+
 def _after(view: View, outcomes: list[Outcome]) -> View:
     """The view with the tickets as they stand now."""
-    changed: dict[tuple[str, str], Ticket] = {(o.stands.tracker, o.stands.id): o.stands for o in outcomes if o.stands}
+    changed = {(o.stands.tracker, o.action.ticket or o.stands.id): o.stands for o in outcomes if o.stands}
     facts: dict[str, TrackerFacts] = {}
     for name, held in view.facts.items():
         kept = [changed.pop((name, t.id), t) for t in held.tickets]

@@ -8,7 +8,7 @@ from typing import Protocol
 from triagebot.errors import TrackerError
 from triagebot.model import Action, Kind, Outcome, Plan, Ticket
 from triagebot.plan import NEW_TICKET
-from triagebot.trackers import Drifted, Edit, Tracker
+from triagebot.trackers import Deleted, Drifted, Edit, Halted, Tracker
 
 
 class Journal(Protocol):
@@ -20,6 +20,9 @@ class Journal(Protocol):
     def done(self, action: Action, ticket: Ticket) -> None:
         """The tracker carried the action out; the ticket is as it stands now."""
 
+    def gone(self, action: Action) -> None:
+        """A person deleted the ticket meanwhile."""
+
 
 def carry_out(
     plan: Plan,
@@ -29,10 +32,14 @@ def carry_out(
 ) -> list[Outcome]:
     """Do the plan, in its order. What waits for a ticket that could not be filed is not done."""
     outcomes: list[Outcome] = []
+    halted: dict[str, str] = {}
     standing = {a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}
     for action in plan.actions:
         if action.kind is Kind.LEAVE:
             outcomes.append(Outcome(action, "done", action.ticket, action.url))
+            continue
+        if why := halted.get(action.tracker):
+            outcomes.append(Outcome(action, "deferred", action.ticket, action.url, why))
             continue
         if progress:
             progress(action)
@@ -40,7 +47,11 @@ def carry_out(
             outcomes.append(Outcome(action, "failed", action.ticket, action.url, "its new ticket was not filed"))
             continue
         places = [standing[key] for key in action.after if key in standing]
-        outcome = _one(action, trackers[action.tracker], journal, ", ".join(places))
+        try:
+            outcome = _one(action, trackers[action.tracker], journal, ", ".join(places))
+        except Halted as halt:
+            halted[action.tracker] = str(halt)
+            outcome = Outcome(action, "deferred", action.ticket, action.url, str(halt))
         if outcome.outcome == "done" and action.kind is not Kind.MOVE:
             standing[action.key] = outcome.url
         outcomes.append(outcome)
@@ -71,6 +82,12 @@ def _one(action: Action, tracker: Tracker, journal: Journal, new_ticket: str) ->
     except Drifted as drift:
         said = f"{action.ticket}: {drift}; the next run plans it anew"
         return Outcome(action, "drifted", action.ticket, action.url, said)
+    except Deleted:
+        journal.gone(action)
+        said = f"{action.ticket}: a person deleted it; what it showed is not filed again until the decision expires"
+        return Outcome(action, "gone", action.ticket, action.url, said)
+    except Halted:
+        raise
     except TrackerError as error:
         return Outcome(action, "failed", action.ticket, action.url, str(error))
     journal.done(action, ticket)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,14 +15,18 @@ import yaml
 from pydantic import ValidationError
 
 from triagebot.errors import ConfigError
-from triagebot.files import Exemption, Rule, RuleFile, Settings, Strict, TeamFile, suggest
+from triagebot.files import Exemption, GithubSettings, Rule, RuleFile, Settings, Strict, TeamFile, suggest
 from triagebot.identity import Image, inventory_image
 from triagebot.owners import charts_by_asset
 
 M = TypeVar("M", bound=Strict)
 
+ENDPOINT = "GITHUB_API_URL"
+"""Where GitHub's API is; Actions sets it, also on an Enterprise Server."""
+
 _PLAIN = {
     "model_type": "should be a mapping (name: value)",
+    "model_attributes_type": "should be a mapping (name: value)",
     "dict_type": "should be a mapping (name: value)",
     "list_type": "should be a list",
     "string_type": "should be a text",
@@ -40,6 +45,8 @@ class Config:
     teams: TeamFile
     charts: dict[str, set[str]]
     inventory: frozenset[Image] | None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What the environment holds of the variables that the settings name."""
 
     @property
     def history(self) -> Path:
@@ -64,7 +71,16 @@ def load(path: Path | None) -> Config:
     return Config(
         base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
         _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
+        _secrets(settings),
     )  # fmt: skip
+
+
+def _secrets(settings: Settings) -> dict[str, str]:
+    named = {ENDPOINT}
+    for tracker in settings.trackers.values():
+        if isinstance(tracker, GithubSettings):
+            named |= {tracker.app.key_env} if tracker.app else {tracker.token_env}
+    return {name: value for name in named if (value := os.environ.get(name, "").strip())}
 
 
 def shipped(name: str) -> Path:
@@ -92,7 +108,8 @@ def read(path: Path, model: type[M]) -> M:
     try:
         made = model.model_validate({} if value is None else value)
     except ValidationError as error:
-        faults |= {(_line(root, f["loc"]), _fault(f, value, model)) for f in error.errors(include_url=False)}
+        found = error.errors(include_url=False)
+        faults |= {(_line(root, tuple(_untagged(f["loc"]))), _fault(f, value, model)) for f in found}
     if faults:
         raise ConfigError("", "\n".join(f"{place}:{line}: {fault}" for line, fault in sorted(faults)))
     return made
@@ -122,12 +139,24 @@ def _line(root: Any, location: tuple[int | str, ...]) -> int:
     return line
 
 
+def _untagged(location: tuple[int | str, ...]) -> list[int | str]:
+    """Where a fault lies in the file, without the steps that only the models have."""
+    steps = [step for step in location if step not in ("function-after", "function-before")]
+    in_tracker = len(steps) > 3 and steps[0] == "trackers"
+    return steps[:2] + steps[3:] if in_tracker else steps
+
+
 def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
-    location = [step for step in fault["loc"] if step not in ("function-after", "function-before")]
+    location = _untagged(fault["loc"])
     said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         near = suggest(str(location[-1]), _known(model, location))
         return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
+    if fault["type"] == "union_tag_invalid":
+        tag, known = fault["ctx"]["tag"], [t.strip(" '") for t in fault["ctx"]["expected_tags"].split(",")]
+        return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
+    if fault["type"] == "union_tag_not_found":
+        return f"{_where(location, value)}field 'type' is missing"
     if fault["type"] == "missing":
         return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
     return _placed(tuple(location), value, said)
@@ -166,8 +195,13 @@ def _known(model: type[Strict], location: list[Any]) -> Iterator[str]:
             if isinstance(step, int)
             else here.get("properties", {}).get(step) or here.get("additionalProperties", {})
         )
-        here = schema["$defs"][here["$ref"].rpartition("/")[2]] if "$ref" in here else here
-    yield from here.get("properties", {})
+        here = _resolved(schema, here)
+    for one in here.get("oneOf", [here]):
+        yield from _resolved(schema, one).get("properties", {})
+
+
+def _resolved(schema: Any, here: Any) -> Any:
+    return schema["$defs"][here["$ref"].rpartition("/")[2]] if "$ref" in here else here
 
 
 def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from triagebot.commands import Command, Malformed, read
 from triagebot.files import Exemption
 from triagebot.model import Ticket
 from triagebot.rules import Aliases, text
@@ -51,25 +52,56 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
     """Decisions on findings, by finding id, read from the tickets alone.
 
     Closing as not planned or duplicate decides on the findings that the ticket showed, until `expiry` after
-    the closing (a duplicate: until the other ticket closes); the marker carries such decisions along.
+    the closing (a duplicate: until the other ticket closes); so do commands in comments. `reopen` ends what was
+    decided on the ticket before. The marker carries decisions along.
     """
     today = now.astimezone(UTC).date()
     held: dict[str, Held] = {}
     for ticket in tickets:
-        for entry in ticket.marker.held:
-            finding, _, until = entry.partition(":")
-            with suppress(ValueError):  # people can break a marker; one that says nothing holds nothing
-                _hold(held, finding, Held(date.fromisoformat(until), SAID))
-        if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
-            continue
-        if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
-            until_day = (now + expiry).astimezone(UTC).date() if ticket.duplicate_open else date.min
-        else:
-            until_day = ((ticket.closed_at or now) + expiry).astimezone(UTC).date()
-        decision = Held(until_day, SAID)
-        for finding in ticket.marker.shown:
+        for finding, decision in _of_ticket(ticket, expiry, now).items():
             _hold(held, finding, decision)
     return {finding: decision for finding, decision in held.items() if today < decision.until}
+
+
+def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:
+    """What people told us on a ticket, the oldest first; what cannot be read is not among them."""
+    said = []
+    for remark in sorted(ticket.remarks, key=lambda r: (r.at, r.id)):
+        with suppress(Malformed):
+            said.append(read(remark, expiry))
+    return said
+
+
+def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
+    """Whether a person asked to open the ticket again after it was closed."""
+    last = commands_of(ticket, expiry)[-1:]
+    return any(c.kind == "reopen" and (ticket.closed_at is None or c.at >= ticket.closed_at) for c in last)
+
+
+def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, Held]:
+    held: dict[str, Held] = {}
+    for entry in ticket.marker.held:
+        finding, _, until = entry.partition(":")
+        with suppress(ValueError):  # people can break a marker; one that says nothing holds nothing
+            _hold(held, finding, Held(date.fromisoformat(until), SAID))
+    events: list[tuple[datetime, str, date, tuple[str, ...]]]
+    events = [(c.at, c.kind, c.until, c.shown) for c in commands_of(ticket, expiry)]
+    events += [(ticket.closed_at or now, "close", day, ticket.marker.shown) for day in _closing(ticket, expiry, now)]
+    for _, kind, until_day, shown in sorted(events):
+        if kind == "reopen":
+            held.clear()
+        for finding in shown if kind != "reopen" else ():
+            _hold(held, finding, Held(until_day, SAID))
+    return held
+
+
+def _closing(ticket: Ticket, expiry: timedelta, now: datetime) -> list[date]:
+    """Until when a person's closing decides; nothing where it does not."""
+    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
+        return []
+    if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
+        return [(now + expiry).astimezone(UTC).date() if ticket.duplicate_open else date.min]
+    return [((ticket.closed_at or now) + expiry).astimezone(UTC).date()]
 
 
 def _hold(held: dict[str, Held], finding: str, decision: Held) -> None:

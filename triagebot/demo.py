@@ -11,6 +11,7 @@ from pathlib import Path
 from triagebot import app
 from triagebot.config import Config, load
 from triagebot.errors import InputError
+from triagebot.files import LocalSettings
 from triagebot.look import Options
 
 EXAMPLE = Path("examples/csm")
@@ -45,8 +46,6 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
 
 def _into(config: Config, folder: Path) -> Config:
     """The example's configuration with all that is written in `folder`."""
-    trackers = {
-        name: t.model_copy(update={"path": str(folder / t.path)}) for name, t in config.settings.trackers.items()
-    }
+    trackers = {name: LocalSettings(type="local", path=str(folder / "tickets")) for name in config.settings.trackers}
     moved = {"history": str(folder / "history"), "trackers": trackers}
     return replace(config, settings=config.settings.model_copy(update=moved))

@@ -38,7 +38,7 @@ def tell(
     said = summarised(config, options, view, plan)
     errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors]
     errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error]
-    warnings = [*view.warnings, *plan.warnings]
+    warnings = [*view.warnings, *plan.warnings, *(note for t in view.trackers.values() for note in t.notes)]
     warnings += loaded.notes if loaded else []
     if loaded and loaded.left_out:
         told = ", ".join(f"{n} × {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")

@@ -29,6 +29,7 @@ FLAG_FIELDS = ("fixable", "kev")
 LOGIC = ("any", "all", "not")
 WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
 
+REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"
 COMPARISON = re.compile(r"^\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*d?\s*$")
 _DURATION = re.compile(r"^(\d+)\s*([hdw])$")
 _UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -172,7 +173,7 @@ class Team(Strict):
 
     name: str = ""
     tracker: str = "default"
-    repo: str = ""
+    repo: str = Field("", pattern=f"^$|{REPOSITORY}")
     component: str = ""
     mention: str = ""
     assignees: list[str] = []
@@ -237,11 +238,43 @@ class Rewrite(Strict):
     as_: str = Field(alias="as")
 
 
-class TrackerSettings(Strict):
-    """One place for tickets."""
+class LocalSettings(Strict):
+    """Tickets as files of a folder."""
 
     type: Literal["local"]
     path: str = "tickets"
+
+
+class AppSettings(Strict):
+    """A GitHub App that files the tickets. `key_env` names the variable that holds its private key (PEM)."""
+
+    id: int
+    key_env: str = "GITHUB_APP_KEY"
+    installation: int | None = None
+
+
+class GithubSettings(Strict):
+    """Issues of GitHub repositories: github.com, or an Enterprise Server at `url`.
+
+    `repo` is where teams without a `repo` of their own file; `authors`: former identities whose tickets are ours;
+    `pause`: seconds between writes, which GitHub asks for; an Enterprise Server may do without.
+    """
+
+    type: Literal["github"]
+    repo: str = Field(pattern=REPOSITORY)
+    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    token_env: str = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    app: AppSettings | None = None
+    authors: list[str] = []
+    public: bool = False
+    milestone: str = ""
+    issue_type: str = ""
+    pause: float = Field(1.0, ge=0, le=60)
+    timeout: float = Field(30.0, gt=0, le=300)
+
+
+TrackerSettings = Annotated[LocalSettings | GithubSettings, Field(discriminator="type")]
+"""One place for tickets, by its `type`."""
 
 
 class Settings(Strict):
@@ -260,7 +293,7 @@ class Settings(Strict):
     done_grace: Duration = Field("14d", validate_default=True)
     decision_expiry: Duration = Field("90d", validate_default=True)
     backlog: Literal["ticket", "baseline"] = "ticket"
-    trackers: dict[str, TrackerSettings] = {"default": TrackerSettings(type="local")}
+    trackers: dict[str, TrackerSettings] = {"default": LocalSettings(type="local")}
 
 
 FILES: dict[str, type[Strict]] = {"triagebot": Settings, "rules": RuleFile, "teams": TeamFile}

@@ -355,7 +355,8 @@ def _addressed(key: str, grouping: Grouping) -> Draft:
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
-        want=Want.OPEN, rules=grouping.digest, former_keys=tuple(former) if key.startswith("upgrade:") else (),
+        want=Want.OPEN, place=team.repo, rules=grouping.digest,
+        former_keys=tuple(former) if key.startswith("upgrade:") else (),
     )  # fmt: skip
 
 

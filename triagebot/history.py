@@ -15,9 +15,9 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import polars as pl
 from triagebot.diff import Scope, advance
 from triagebot.errors import InputError, LeaseError, TriagebotError
 from triagebot.identity import inventory_image
-from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Marker, Scan, Ticket
+from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Scan, Ticket
 
 LEASE_SECONDS = 15 * 60
 _TABLES = ("occurrences", "coverage", "aliases")
@@ -61,12 +61,9 @@ class State:
 
 @dataclass(frozen=True)
 class KnownTicket:
-    """What history remembers of a ticket: its marker, and when it was first seen closed or gone."""
+    """What history remembers of a ticket: how it stood when last seen, and when it was first seen closed or gone."""
 
-    tracker: str
-    id: str
-    url: str
-    marker: Marker
+    ticket: Ticket
     closed_seen: str = ""
     deleted_seen: str = ""
 
@@ -202,15 +199,14 @@ class History:
         """Known tickets by (tracker, id)."""
         known = {}
         for path in (self.folder / "tickets").glob("*.json"):
-            told = _read_json(path)
-            ticket = msgspec.convert(told, KnownTicket)
-            known[ticket.tracker, ticket.id] = ticket
+            ticket = msgspec.convert(_read_json(path), KnownTicket, strict=False)
+            known[ticket.ticket.tracker, ticket.ticket.id] = ticket
         return known
 
     def remember(self, ticket: Ticket, now: datetime, known: KnownTicket | None = None) -> KnownTicket:
         """Note a ticket as it stands; written only where it differs from what is known."""
         closed_seen = "" if ticket.is_open else (known.closed_seen if known else "") or now.isoformat()
-        fresh = KnownTicket(ticket.tracker, ticket.id, ticket.url, ticket.marker, closed_seen)
+        fresh = KnownTicket(ticket, closed_seen)
         if fresh != known:
             self._note(fresh)
         return fresh
@@ -219,14 +215,36 @@ class History:
         """Note when a known ticket was first missed; its absence is a person's decision."""
         if known.deleted_seen:
             return known
-        told = {f.name: getattr(known, f.name) for f in fields(known)}
-        fresh = KnownTicket(**{**told, "deleted_seen": now.isoformat()})
+        fresh = replace(known, deleted_seen=now.isoformat())
         self._note(fresh)
         return fresh
 
-    def _note(self, ticket: KnownTicket) -> None:
-        name = hashlib.sha256(f"{ticket.tracker}\n{ticket.id}".encode()).hexdigest()[:24]
-        self._write(self.folder / "tickets" / f"{name}.json", json.dumps(asdict(ticket), indent=1))
+    def forget(self, tracker: str, ticket_id: str) -> None:
+        """A ticket has another id now."""
+        self._ticket_file(tracker, ticket_id).unlink(missing_ok=True)
+
+    def _note(self, known: KnownTicket) -> None:
+        text = msgspec.json.format(msgspec.json.encode(known), indent=1).decode()
+        self._write(self._ticket_file(known.ticket.tracker, known.ticket.id), text)
+
+    def _ticket_file(self, tracker: str, ticket_id: str) -> Path:
+        name = hashlib.sha256(f"{tracker}\n{ticket_id}".encode()).hexdigest()[:24]
+        return self.folder / "tickets" / f"{name}.json"
+
+    def memory(self, tracker: str, known: Iterable[KnownTicket]) -> dict[str, Any]:
+        """What a tracker asked to remember; nothing if the tickets are not those that it was remembered with."""
+        path = self._memory_file(tracker)
+        told = _read_json(path) if path.exists() else {}
+        memory: dict[str, Any] = told["memory"] if told.get("tickets") == _digest(known) else {}
+        return memory
+
+    def note_memory(self, tracker: str, memory: Mapping[str, Any], known: Iterable[KnownTicket]) -> None:
+        """Remember what a tracker learnt, at the end of a run: one that is killed learns it again."""
+        told = {"tracker": tracker, "memory": dict(memory), "tickets": _digest(known)}
+        self._write(self._memory_file(tracker), json.dumps(told, indent=1))
+
+    def _memory_file(self, tracker: str) -> Path:
+        return self.folder / "trackers" / f"{hashlib.sha256(tracker.encode()).hexdigest()[:24]}.json"
 
     def intend(self, tracker: str, key: str, now: datetime) -> None:
         """Journal that a ticket is about to be created."""
@@ -329,6 +347,12 @@ def snapshot_name(scan: Scan, content: str) -> str:
     """The name of a snapshot: the same content, label and stream is the same scan."""
     said = f"{scan.stream}\n{scan.label}\n{content}"
     return f"{hashlib.sha256(said.encode()).hexdigest()[:24]}"
+
+
+def _digest(known: Iterable[KnownTicket]) -> str:
+    """What is known of tickets, in a word: a memory of other tickets, or of older ones, does not fit them."""
+    told = sorted(msgspec.json.encode(k) for k in known)
+    return hashlib.sha256(b"\n".join(told)).hexdigest()
 
 
 def _owner(token: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ believed. Tickets are objects. An empty string in a text column means "not known
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -166,7 +167,9 @@ class Cause(StrEnum):
     MARKER_RESTORED = "marker-restored"
     CLOSED_UNVERIFIED = "closed-not-yet-verified"
     DATA_MOVED = "data-moved"
+    ASKED = "asked"
     LIMIT = "limit"
+    QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
 
 
@@ -257,6 +260,7 @@ class Draft:
     assignees: tuple[str, ...]
     mention: str
     want: Want
+    place: str = ""
     rules: str = ""
     lines: tuple[Line, ...] = ()
     attached: tuple[Line, ...] = ()
@@ -301,7 +305,8 @@ class Marker:
     """What a ticket carries about itself, where people do not write (DESIGN section 6).
 
     `shown` and `serious`: 8-hex ids of the findings it acts on; `images`: what was looked at, hashed;
-    `held`: `id:YYYY-MM-DD`, decisions of people on findings and until when; `rules`: digest of the rule file.
+    `held`: `id:YYYY-MM-DD`, decisions of people on findings and until when; `heard`: the remarks that went into
+    these; `rules`: digest of the rule file.
     """
 
     key: str
@@ -316,6 +321,7 @@ class Marker:
     images: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     rules: str = ""
+    heard: tuple[str, ...] = ()
     version: int = 1
 
 
@@ -323,8 +329,28 @@ ClosedAs = Literal["", "done", "not-planned", "duplicate"]
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A comment on a ticket that speaks to us.
+
+    `allowed`: whoever wrote it may write to the place; `shown`: what the ticket showed when we first read it.
+    """
+
+    id: str
+    by: str
+    at: datetime
+    text: str
+    allowed: bool
+    shown: tuple[str, ...] = ()
+    answered: bool = False
+
+
+@dataclass(frozen=True)
 class Ticket:
-    """A ticket that exists, as its tracker lists it. `damaged`: its marker was put right from history."""
+    """A ticket that exists, as its tracker lists it.
+
+    `damaged`: its marker was put right from history; `place`: the repository or project that it belongs to;
+    `outside`: characters of its text that are people's; `duplicate_of`: what a person named as the original.
+    """
 
     id: str
     url: str
@@ -337,6 +363,11 @@ class Ticket:
     closed_at: datetime | None = None
     duplicate_open: bool | None = None
     damaged: bool = False
+    place: str = ""
+    outside: int = 0
+    comments: int = 0
+    duplicate_of: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -348,6 +379,8 @@ class Content:
     marker: Marker
     team: str
     mention: str = ""
+    place: str = ""
+    """The repository or project; empty: where the tracker files by default."""
 
 
 @dataclass(frozen=True)
@@ -388,7 +421,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an action: `done`, `failed` or `drifted`."""
+    """What became of an action: `done`, `failed`, `drifted`, `deferred`, or `gone`: a person deleted the ticket."""
 
     action: Action
     outcome: str
@@ -400,7 +433,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class TrackerFacts:
-    """What the plan must know of a tracker. `incomplete` says why its listing cannot be trusted."""
+    """What the plan must know of a tracker.
+
+    `incomplete` says why its listing cannot be trusted, `shut` why those places take no part; `place` is where it
+    files by default; `unassignable`: (place, login) of people who cannot be assigned there; `calls`: how many it may
+    still make in this run, and `calls_until` why no more; `comment_writes`: what a comment costs beside its edit.
+    """
 
     name: str
     markup: str
@@ -409,6 +447,20 @@ class TrackerFacts:
     incomplete: str = ""
     broken: frozenset[str] = frozenset()
     """Keys of tickets that stand there and cannot be read."""
+    place: str = ""
+    shut: Mapping[str, str] = field(default_factory=dict)
+    unassignable: frozenset[tuple[str, str]] = frozenset()
+    calls: int | None = None
+    calls_until: str = ""
+    comment_writes: int = 0
+
+    def home(self, place: str) -> str:
+        """The place that a draft means; a tracker without places has none."""
+        return (place or self.place) if self.place else ""
+
+    def assignable(self, place: str, people: Iterable[str]) -> tuple[str, ...]:
+        """Those of the people who can be assigned there."""
+        return tuple(p for p in people if (self.home(place), p) not in self.unassignable)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+import msgspec
+
+from triagebot import decisions
 from triagebot.decisions import Held
 from triagebot.files import Limits
 from triagebot.model import (
@@ -50,6 +53,7 @@ class Policy:
     limits: Limits
     done_grace: timedelta
     allow_mass_close: bool = False
+    decision_expiry: timedelta = timedelta(days=90)
 
 
 def make(
@@ -63,7 +67,7 @@ def make(
     planner = _Planner(drafts, facts, held, policy, set(foreign))
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
-    kept, deferred = _limited(actions, policy.limits, {a.key for a in planner.deferred})
+    kept, deferred = _limited(actions, policy.limits, facts, {a.key for a in planner.deferred})
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
     waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
@@ -80,7 +84,7 @@ class _Planner:
         foreign: set[str],
     ) -> None:
         self.facts, self.held, self.policy, self.foreign = facts, held, policy, foreign
-        self.new: dict[str, tuple[Draft, Marker | None]] = {}
+        self.new: dict[str, tuple[Draft, Ticket | None]] = {}
         self.deferred: list[Action] = []
         self.warnings: list[str] = []
         self.tickets: dict[str, list[Ticket]] = defaultdict(list)
@@ -95,14 +99,14 @@ class _Planner:
     def actions(self, draft: Draft) -> list[Action]:
         """What to do about one draft, usually nothing or one thing."""
         known = [t for key in (draft.key, *draft.former_keys) for t in self.tickets.get(key, ())]
-        hindered = [
-            why for name in sorted({draft.tracker, *(t.tracker for t in known)}) if (why := self._hindered(name, draft))
-        ]
+        home = (draft.tracker, self._home(draft))
+        places = sorted({home, *((t.tracker, t.place) for t in known)})
+        hindered = [why for tracker, place in places if (why := self._hindered(tracker, place, draft))]
         if hindered:
             self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
             return []
-        here = sorted((t for t in known if t.tracker == draft.tracker), key=lambda t: not t.is_open)
-        elsewhere = [t for t in known if t.tracker != draft.tracker and t.is_open]
+        here = sorted((t for t in known if (t.tracker, t.place) == home), key=lambda t: not t.is_open)
+        elsewhere = [t for t in known if (t.tracker, t.place) != home and t.is_open]
         if draft.key in self.foreign:
             return [a for t in known if t.is_open for a in self._regrouped(draft, t)]
         match draft.want:
@@ -124,13 +128,22 @@ class _Planner:
             return action
         return replace(action, content=self._content(*self.new[action.key], keep_due=True))
 
-    def _hindered(self, tracker: str, draft: Draft) -> str:
-        """Why this tracker takes no part in what becomes of the draft; empty: nothing hinders it."""
+    def _home(self, draft: Draft) -> str:
+        facts = self.facts.get(draft.tracker)
+        return facts.home(draft.place) if facts else draft.place
+
+    def _named_home(self, draft: Draft) -> str:
+        return self._home(draft) or draft.tracker
+
+    def _hindered(self, tracker: str, place: str, draft: Draft) -> str:
+        """Why this tracker, or this place in it, takes no part in what becomes of the draft; empty: it does."""
         facts = self.facts.get(tracker)
         if facts is None:
             return f"{tracker}: no such tracker is configured"
         if facts.incomplete:
             return f"{tracker}: {facts.incomplete}"
+        if place in facts.shut:
+            return f"{tracker}: {facts.shut[place]}"
         return f"{tracker}: its ticket cannot be read" if draft.key in facts.broken else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
@@ -138,7 +151,7 @@ class _Planner:
             self.deferred.append(self._step(draft, Kind.CREATE, Cause.LIMIT, _full(self.policy.limits), state="open"))
             return []
         if not here:
-            self.new[draft.key] = (draft, elsewhere[0].marker if elsewhere else None)
+            self.new[draft.key] = (draft, elsewhere[0] if elsewhere else None)
             reason = f"{len(draft.lines)} findings to act on"
             cause = Cause.MOVED if elsewhere else Cause.NEW_FINDINGS
             return [self._step(draft, Kind.CREATE, cause, reason, state="open")]
@@ -148,7 +161,7 @@ class _Planner:
         return self._updated(draft, ticket) if ticket.is_open else self._reopened(draft, ticket, elsewhere)
 
     def _updated(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        content = self._content(draft, ticket.marker, keep_due=True)
+        content = self._content(draft, ticket, keep_due=True)
         if content.marker.digest == ticket.marker.digest and not ticket.damaged:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
@@ -162,11 +175,13 @@ class _Planner:
 
     def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
         cause, reason = self._reopening(draft, ticket)
+        if decisions.is_asked_for(ticket, self.policy.decision_expiry):
+            cause, reason = Cause.ASKED, "a person asked for it"
         if elsewhere:
-            cause, reason = Cause.MOVED, f"it belongs to {draft.tracker} again"
+            cause, reason = Cause.MOVED, f"it belongs to {self._named_home(draft)} again"
         if cause is Cause.CLOSED_UNVERIFIED:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
-        before = elsewhere[0].marker if elsewhere else ticket.marker
+        before = elsewhere[0] if elsewhere else ticket
         content = self._content(draft, before, keep_due=cause not in (Cause.REAPPEARED, Cause.NOT_SHOWN_BEFORE))
         comment = f"Reopened: {reason}.\n\n{_named(draft.lines)}\n"
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
@@ -212,7 +227,7 @@ class _Planner:
         }
         cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
         if draft.is_stale or draft.want is Want.STAYS:
-            content = self._content(draft, ticket.marker, keep_due=True)
+            content = self._content(draft, ticket, keep_due=True)
             if content.marker.digest != ticket.marker.digest:
                 return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content)]
         return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
@@ -233,7 +248,7 @@ class _Planner:
             draft,
             Kind.MOVE,
             Cause.MOVED,
-            f"it belongs to {draft.tracker} now",
+            f"it belongs to {self._named_home(draft)} now",
             ticket,
             comment=comment,
             state="closed",
@@ -258,26 +273,25 @@ class _Planner:
         homes = dict.fromkeys(self.homes[f] for f in ticket.marker.shown if f in self.homes)
         return [self._moved(draft, ticket, list(homes))] if homes else [self._closed(draft, ticket)]
 
-    def _content(self, draft: Draft, old: Marker | None, keep_due: bool) -> Content:
+    def _content(self, draft: Draft, ticket: Ticket | None, keep_due: bool) -> Content:
+        old = ticket.marker if ticket else None
         dues = [self.old_dues[x.id] for x in draft.lines if self.old_dues.get(x.id)]
         if old and old.due and keep_due:
             dues.append(old.due)
         due = min([d for d in (text.day(draft.due), *dues) if d], default="")
         facts = self.facts[draft.tracker]
         held = tuple(sorted(f"{x.id}:{self.held[x.id].until}" for x in draft.excused if x.id in self.held))
+        assignees = facts.assignable(draft.place, draft.assignees)
         marker = Marker(
             key=old.key if old and old.key in draft.former_keys else draft.key, stream=draft.stream,
             digest=text.content_digest(draft, due), priority=draft.priority,
-            due=due, labels=(LABEL, *draft.labels), assignees=draft.assignees, shown=tuple(x.id for x in draft.lines),
+            due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
+            heard=tuple(r.id for r in ticket.remarks) if ticket else (),
         )  # fmt: skip
-        return Content(
-            text.title(draft),
-            text.block(draft, due, facts.markup, facts.body_limit),
-            marker,
-            draft.team_name,
-            draft.mention,
-        )
+        room = facts.body_limit - (ticket.outside if ticket else 0) - len(msgspec.json.encode(marker))
+        block = text.block(draft, due, facts.markup, room, show_mention=len(assignees) < len(draft.assignees))
+        return Content(text.title(draft), block, marker, draft.team_name, draft.mention, self._home(draft))
 
     def _step(
         self,
@@ -322,7 +336,9 @@ def _named(lines: Sequence[Line]) -> str:
     return "\n".join([*named, *([f"- and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])])
 
 
-def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[list[Action], list[Action]]:
+def _limited(
+    actions: list[Action], limits: Limits, facts: Mapping[str, TrackerFacts], waiting: set[str]
+) -> tuple[list[Action], list[Action]]:
     """What fits into the limits, per tracker, most urgent first; the rest is deferred to the next run.
 
     `waiting`: keys whose tickets are not written by this run; what waits for one of these is deferred too.
@@ -331,6 +347,7 @@ def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[
     deferred: list[Action] = []
     created: dict[str, int] = defaultdict(int)
     written: dict[str, int] = defaultdict(int)
+    called: dict[str, int] = defaultdict(int)
     order = {
         Kind.CREATE: 0,
         Kind.REOPEN: 1,
@@ -346,20 +363,26 @@ def _limited(actions: list[Action], limits: Limits, waiting: set[str]) -> tuple[
         if action.kind is Kind.LEAVE:
             kept.append(action)
             continue
-        new = action.kind is Kind.CREATE
+        new, cause = action.kind is Kind.CREATE, Cause.LIMIT
+        tracker = facts[action.tracker]
+        writes = 1 + (tracker.comment_writes if action.comment else 0)
+        calls = writes if new else 2 * writes  # a change reads first, and a comment is looked up
         if new and created[action.tracker] >= limits.new_tickets:
             reason = _full(limits)
-        elif written[action.tracker] >= limits.writes:
+        elif written[action.tracker] + writes > limits.writes:
             reason = f"limits.writes of {limits.writes} is reached"
+        elif tracker.calls is not None and called[action.tracker] + calls > tracker.calls:
+            reason, cause = tracker.calls_until, Cause.QUOTA
         elif waiting.intersection(action.after):
             reason = "its new ticket is deferred"
         else:
             created[action.tracker] += new
-            written[action.tracker] += 1
+            written[action.tracker] += writes
+            called[action.tracker] += calls
             kept.append(action)
             continue
         waiting.add(action.key)
-        deferred.append(replace(action, cause=Cause.LIMIT, reason=reason))
+        deferred.append(replace(action, cause=cause, reason=reason))
     return kept, deferred
 
 

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from triagebot.files import TrackerSettings
-from triagebot.trackers.interface import Drifted, Edit, Listing, Tracker, splice
+from triagebot.files import GithubSettings, LocalSettings
+from triagebot.trackers.interface import Deleted, Drifted, Edit, Halted, Known, Listing, Survey, Tracker, splice
 from triagebot.trackers.local import LocalTracker
+from triagebot.trackers.retry import Caller
 
-__all__ = ["Drifted", "Edit", "Listing", "LocalTracker", "Tracker", "connect", "splice"]
+__all__ = [
+    "Deleted", "Drifted", "Edit", "Halted", "Known", "Listing", "LocalTracker", "Survey", "Tracker", "connect",
+    "splice",
+]  # fmt: skip
 
 
-def connect(name: str, settings: TrackerSettings, base: Path, now: datetime) -> Tracker:
-    """The tracker of one entry of `trackers:`; paths are relative to `base`."""
-    return LocalTracker(name, base / settings.path, now)
+def connect(
+    name: str,
+    settings: LocalSettings | GithubSettings,
+    base: Path,
+    now: datetime,
+    places: Collection[str] = (),
+    secrets: Mapping[str, str] | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Tracker:
+    """The tracker of one entry of `trackers:`.
+
+    Paths are relative to `base`; `places`: repositories that teams name; `secrets`: values of variables by name.
+    """
+    if isinstance(settings, LocalSettings):
+        return LocalTracker(name, base / settings.path, now)
+    from triagebot.trackers.github import GithubTracker  # noqa: PLC0415 - a heavy library, only where it is used
+    from triagebot.trackers.github_calls import API, Calls  # noqa: PLC0415
+
+    held = secrets or {}
+    calls = Calls(name, settings, Caller(name, settings.pause, notice), held, held.get("GITHUB_API_URL", API))
+    return GithubTracker(name, settings, calls, now, places)

@@ -7,11 +7,12 @@ into the body that they have just read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
-from triagebot.model import ClosedAs, Content, Marker, Ticket
+from triagebot.errors import TrackerError
+from triagebot.model import ClosedAs, Content, Remark, Ticket
 
 BEGIN = "<!-- triagebot:begin -->"
 END = "<!-- triagebot:end -->"
@@ -19,16 +20,35 @@ _BLOCK = re.compile(re.escape(BEGIN) + r".*?" + re.escape(END), re.DOTALL)
 
 
 @dataclass(frozen=True)
+class Known:
+    """What history remembers: tickets as they stood when last seen, by id, and what the tracker itself learnt."""
+
+    tickets: Mapping[str, Ticket] = field(default_factory=dict)
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Listing:
     """Every own ticket. `incomplete` says why the listing cannot be trusted; empty: it can.
 
-    `broken`: (id, fault) of own tickets that stand there and cannot be read; they hold up nobody else.
+    `shut`: why some places (repositories, projects) take no part; `broken`: (id, fault) of own tickets that stand
+    there and cannot be read; they hold up nobody else. `renamed`: old id -> new id of tickets that were transferred.
     """
 
     tickets: tuple[Ticket, ...]
     incomplete: str = ""
     broken: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    shut: Mapping[str, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What must be known of a place before something is filed there. `refused` says why nothing may be."""
+
+    refused: str = ""
+    unassignable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -48,20 +68,47 @@ class Drifted(Exception):
     """The ticket is not as the plan saw it; the message says what differs."""
 
 
+class Deleted(TrackerError):
+    """The ticket is no more: a person deleted it."""
+
+
+class Halted(TrackerError):
+    """The tracker does no more in this run (no calls left, no right to go on, no answer): the rest waits."""
+
+
 class Tracker(Protocol):
-    """A place where tickets are. Methods raise `TrackerError` when the tracker refuses or is out of reach."""
+    """A place where tickets are. Methods raise `TrackerError` when the tracker refuses or is out of reach.
+
+    `place`: the repository or project where it files by default; empty where it knows no places. `notes`: what a
+    person should know of what happened, in words. `comment_writes`: what a comment costs beside its edit.
+    """
 
     name: str
     markup: str
     body_limit: int
-    reads: int
-    writes: int
+    place: str
+    comment_writes: int
+    notes: list[str]
 
-    def listing(self, known: Mapping[str, Marker]) -> Listing:
+    @property
+    def reads(self) -> int:
+        """How many requests only read, so far."""
+
+    @property
+    def writes(self) -> int:
+        """How many requests wrote."""
+
+    def listing(self, known: Known) -> Listing:
         """All own tickets, open and closed; never somebody else's, never one with a forged marker.
 
-        `known`: the markers that history remembers, by ticket id: one that was removed by hand is put back.
+        `known.tickets`: one whose marker was removed by hand is put back.
         """
+
+    def survey(self, place: str, people: Collection[str]) -> Survey:
+        """Look at a place before something is filed there for these people."""
+
+    def calls(self) -> tuple[int | None, str]:
+        """How many calls are left for this run, and why there are no more; None: as many as one likes."""
 
     def tidy(self) -> None:
         """Remove what a killed run left half written. Called before writing, by the one run that may write."""
@@ -72,8 +119,23 @@ class Tracker(Protocol):
     def edit(self, ticket_id: str, edit: Edit) -> Ticket:
         """Change a ticket. A comment whose digest is there already is not posted again.
 
-        Raises `Drifted` where the ticket's state or digest is not what the plan saw.
+        Raises `Drifted` where the ticket's state or digest is not what the plan saw, `Deleted` where it is no more.
         """
+
+    def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None:
+        """Tell a person that a remark was heard; with a `reply`, what is wrong with it. Never twice."""
+
+    def memory(self) -> Mapping[str, Any]:
+        """What it learnt and wants to be told at the next listing."""
+
+
+def merged(held: Sequence[str], ours: Collection[str], now: Collection[str]) -> list[str]:
+    """Names (labels, people) after a change of ours: what people added stays, what they removed stays away.
+
+    `held`: what stands there; `ours`: what we had set; `now`: what we would set.
+    """
+    kept = [name for name in held if name not in ours or name in now]
+    return [*kept, *(name for name in now if name not in ours and name not in kept)]
 
 
 def splice(body: str, block: str) -> str:

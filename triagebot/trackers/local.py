@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -19,8 +19,8 @@ from typing import Any
 import yaml
 
 from triagebot.errors import TrackerError
-from triagebot.model import ClosedAs, Content, Marker, Ticket
-from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Listing, splice
+from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
+from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Known, Listing, Survey, merged, splice
 
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
@@ -34,19 +34,22 @@ class LocalTracker:
 
     markup = "markdown"
     body_limit = 65_536
+    place = ""
+    comment_writes = 0
 
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
         self.reads = self.writes = 0
-        self._known: Mapping[str, Marker] = {}
+        self.notes: list[str] = []
+        self._known: Mapping[str, Ticket] = {}
 
-    def listing(self, known: Mapping[str, Marker]) -> Listing:
+    def listing(self, known: Known) -> Listing:
         """The tickets of the folder."""
         tickets: list[Ticket] = []
         broken: list[tuple[str, str]] = []
         ignored: list[str] = []
         self.reads += 1
-        self._known = known
+        self._known = known.tickets
         for path in sorted(self.folder.glob("*.md")) if self.folder.is_dir() else []:
             if not _is_ours(path.name):
                 continue
@@ -56,7 +59,7 @@ class LocalTracker:
                 broken.append((path.name, f"cannot be read: {str(error).splitlines()[0]}; mend or delete the file"))
                 continue
             told = _marker(front)
-            marker = told or known.get(path.name)
+            marker = told or self._remembered(path.name)
             if marker is None:
                 broken.append((path.name, "its `triagebot:` mapping is gone; mend or delete the file"))
             elif path.name != file_name(marker.key, marker.stream):
@@ -64,6 +67,25 @@ class LocalTracker:
             else:
                 tickets.append(self._ticket(path, front, body, marker, damaged=told is None))
         return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored))
+
+    def _remembered(self, ticket_id: str) -> Marker | None:
+        known = self._known.get(ticket_id)
+        return known.marker if known else None
+
+    def survey(self, place: str, people: Collection[str]) -> Survey:
+        """A folder takes everything and everybody."""
+        return Survey()
+
+    def calls(self) -> tuple[int | None, str]:
+        """As many as one likes."""
+        return None, ""
+
+    def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None:
+        """Nobody talks to a file: there are no remarks."""
+
+    def memory(self) -> Mapping[str, Any]:
+        """A folder is read anew each time."""
+        return {}
 
     def tidy(self) -> None:
         """Remove files that were written aside and never renamed."""
@@ -99,7 +121,7 @@ class LocalTracker:
         path = self.folder / ticket_id
         front, body = self._read(path)
         told = _marker(front)
-        marker = told or self._known.get(ticket_id) or (edit.content.marker if edit.content else None)
+        marker = told or self._remembered(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
             raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
         _refuse_drift(told, front, edit)
@@ -224,9 +246,7 @@ def _set_content(front: dict[str, Any], content: Content, old: Marker) -> None:
     """Our fields anew; labels and assignees only where people left them as we had set them."""
     front.update(title=content.title, priority=content.marker.priority, due=content.marker.due, team=content.team)
     for name in ("labels", "assignees"):
-        ours, held, now = getattr(old, name), _names(front.get(name)), getattr(content.marker, name)
-        kept = [v for v in held if v not in ours or v in now]
-        front[name] = [*kept, *(v for v in now if v not in ours and v not in kept)]
+        front[name] = merged(_names(front.get(name)), getattr(old, name), getattr(content.marker, name))
 
 
 def _names(value: object) -> list[str]:

@@ -1,0 +1,174 @@
+"""What stands in the trackers: each is listed once a run, and history is told."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from triagebot import decisions
+from triagebot.beside import Helper
+from triagebot.config import Config
+from triagebot.decisions import Held
+from triagebot.errors import TrackerError
+from triagebot.history import History, KnownTicket
+from triagebot.model import Draft, Ticket, TrackerFacts
+from triagebot.trackers import Known, Listing, Tracker, connect
+
+
+@dataclass(frozen=True)
+class Options:
+    """What one call asks for."""
+
+    now: datetime
+    taken_at: datetime | None = None
+    label: str = ""
+    stream: str = "main"
+    dry_run: bool = False
+    record_only: bool = False
+    accept_drop: bool = False
+    allow_mass_close: bool = False
+    end_stream: bool = False
+    progress: Callable[[str], None] | None = None
+    helpers: Sequence[Helper] = ()
+    notice: Callable[[str], None] | None = None
+    """Told what a person at a terminal should know at once, such as a wait."""
+
+
+@dataclass
+class Seen:
+    """The tickets of each tracker, the decisions that deleting a ticket made, and what went wrong."""
+
+    facts: dict[str, TrackerFacts] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def connected(config: Config, options: Options) -> dict[str, Tracker]:
+    """The trackers that the settings name."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for team in config.teams.teams.values():
+        places[team.tracker].add(team.repo)
+    return {
+        name: connect(name, settings, config.base, options.now, places[name] - {""}, config.secrets, options.notice)
+        for name, settings in config.settings.trackers.items()
+    }
+
+
+def listed(
+    config: Config,
+    history: History,
+    trackers: Mapping[str, Tracker],
+    known: Mapping[tuple[str, str], KnownTicket],
+    options: Options,
+    keep: bool,
+) -> Seen:
+    """List each tracker. `keep`: note in history what was seen."""
+    seen = Seen()
+    for name, tracker in trackers.items():
+        if keep:
+            tracker.tidy()
+        mine = {ticket_id: k for (where, ticket_id), k in known.items() if where == name}
+        alive = {ticket_id: k.ticket for ticket_id, k in mine.items() if not k.deleted_seen}
+        try:
+            listing = tracker.listing(Known(alive, history.memory(name, mine.values())))
+        except TrackerError as error:
+            seen.errors.append(str(error))
+            seen.facts[name] = _facts(tracker, incomplete=str(error))
+            continue
+        seen.errors += [f"{name}: {ticket_id} {fault}" for ticket_id, fault in listing.broken]
+        seen.errors += [f"{name}: {fault}" for fault in (listing.incomplete, *listing.shut.values()) if fault]
+        seen.warnings += listing.warnings
+        for old, new in listing.renamed.items():
+            mine[new] = mine.pop(old)
+            if keep:
+                history.forget(name, old)
+        tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
+        unread = frozenset(mine[i].ticket.marker.key for i, _ in listing.broken if i in mine)
+        seen.facts[name] = _facts(tracker, tickets, listing, unread)
+        present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
+        if not listing.incomplete:
+            missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
+            seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
+    if keep and not seen.errors:
+        for intent in history.intents():
+            history.settle(intent["tracker"], intent["key"])
+    return seen
+
+
+def _facts(
+    tracker: Tracker,
+    tickets: tuple[Ticket, ...] = (),
+    listing: Listing | None = None,
+    unread: frozenset[str] = frozenset(),
+    incomplete: str = "",
+) -> TrackerFacts:
+    calls, until = tracker.calls()
+    return TrackerFacts(
+        tracker.name, tracker.markup, tracker.body_limit, tickets, listing.incomplete if listing else incomplete,
+        unread,
+        tracker.place, dict(listing.shut) if listing else {}, frozenset(), calls, until, tracker.comment_writes,
+    )  # fmt: skip
+
+
+def _noted(history: History, ticket: Ticket, known: KnownTicket | None, options: Options, keep: bool) -> Ticket:
+    """The ticket, with the time when it was first seen closed where its tracker does not tell."""
+    noted = history.remember(ticket, options.now, known) if keep else known
+    if ticket.is_open or ticket.closed_at is not None:
+        return ticket
+    seen_at = noted.closed_seen if noted else ""
+    return replace(ticket, closed_at=datetime.fromisoformat(seen_at) if seen_at else options.now)
+
+
+def _deleted(
+    config: Config,
+    history: History,
+    missed: list[KnownTicket],
+    options: Options,
+    keep: bool,
+    warnings: list[str],
+) -> dict[str, Held]:
+    """Deleting a ticket is a decision on the findings that it showed: reported, and not filed again."""
+    held: dict[str, Held] = {}
+    for known in missed:
+        noted = history.note_deleted(known, options.now) if keep else known
+        since = datetime.fromisoformat(noted.deleted_seen) if noted.deleted_seen else options.now
+        until = (since + config.settings.decision_expiry).date()
+        if options.now.date() < until:
+            warnings.append(f"{known.ticket.id} was deleted; what it showed is not filed again until {until}")
+            held |= {finding: Held(until, decisions.SAID) for finding in known.ticket.marker.shown}
+    return held
+
+
+def surveyed(
+    seen: Seen, trackers: Mapping[str, Tracker], drafts: Sequence[Draft]
+) -> tuple[dict[str, TrackerFacts], list[str]]:
+    """What must be known of places before tickets are filed or assigned there; (facts, errors)."""
+    asked: dict[tuple[str, str], set[str]] = {}
+    held = {(t.tracker, t.marker.key): t for f in seen.facts.values() for t in f.tickets}
+    for draft in drafts:
+        facts = seen.facts[draft.tracker]
+        ticket = next((t for k in (draft.key, *draft.former_keys) if (t := held.get((draft.tracker, k)))), None)
+        if draft.waiting or not draft.lines or facts.incomplete or facts.home(draft.place) in facts.shut:
+            continue
+        unset = set(draft.assignees) - set(ticket.marker.assignees if ticket else ())
+        if unset or ticket is None or ticket.place != facts.home(draft.place):
+            asked.setdefault((draft.tracker, facts.home(draft.place)), set()).update(unset)
+    facts_now, errors = dict(seen.facts), list(seen.errors)
+    for (name, place), people in asked.items():
+        facts = facts_now[name]
+        try:
+            survey = trackers[name].survey(place, people)
+        except TrackerError as error:
+            errors.append(str(error))
+            facts_now[name] = replace(facts, shut={**facts.shut, place: str(error)})
+            continue
+        if survey.refused:
+            errors.append(f"{name}: {survey.refused}")
+            facts = replace(facts, shut={**facts.shut, place: survey.refused})
+        nobody = frozenset((place, person) for person in survey.unassignable)
+        calls, until = trackers[name].calls()
+        facts_now[name] = replace(facts, unassignable=facts.unassignable | nobody, calls=calls, calls_until=until)
+    return facts_now, errors

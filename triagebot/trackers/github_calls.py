@@ -1,0 +1,230 @@
+"""Calls to GitHub's REST API by way of PyGithub: authentication, paging, what an answer means.
+
+https://docs.github.com/en/rest, https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import github
+import jwt.exceptions
+import requests
+from github import Auth, GithubException, GithubIntegration
+
+from triagebot.errors import TrackerError
+from triagebot.files import GithubSettings
+from triagebot.trackers.interface import Halted
+from triagebot.trackers.retry import Caller, Throttled, Unanswered
+
+API = "https://api.github.com"
+ACTIONS_BOT = "github-actions[bot]"
+_NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
+_SLOW_DOWN = re.compile(r"secondary rate limit|abuse detection|rate limit exceeded", re.IGNORECASE)
+Json = Any
+
+
+class Refused(TrackerError):
+    """GitHub answered, and said no."""
+
+    def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
+        super().__init__(place, f"{status}: {said}", remedy)
+        self.status = status
+
+
+@dataclass
+class Calls:
+    """One connection. Counts what it sends; never repeats a write by itself."""
+
+    name: str
+    settings: GithubSettings
+    caller: Caller
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    endpoint: str = API
+    reads: int = 0
+    writes: int = 0
+    remaining: int | None = None
+    resets_at: float | None = None
+    server_time: datetime | None = None
+    first_at: datetime | None = None
+    _requester: Any = field(default=None, repr=False)
+
+    def get(self, path: str, **parameters: Any) -> Json:
+        """One answer."""
+        return self.caller.read(lambda: self._send("GET", path, parameters)[1])
+
+    def pages(self, path: str, **parameters: Any) -> Iterator[Json]:
+        """The items of all pages. Raises before the first item if any page fails: half a list is none."""
+        found: list[Json] = []
+        query: dict[str, Any] = {**parameters, "per_page": 100}
+        while True:
+            at = dict(query)
+            headers, page = self.caller.read(lambda: self._send("GET", path, at))  # noqa: B023 - called at once
+            if not isinstance(page, list):
+                raise TrackerError(f"{self.name}: {path}", "GitHub answered with something else than a list")
+            if not found:
+                self.first_at = self.server_time
+            found += page
+            following = _NEXT.search(headers.get("link", ""))
+            if not following:
+                return iter(found)
+            query = dict(parse_qsl(urlsplit(following[1]).query))
+
+    def write(self, verb: str, path: str, body: Json, found: Callable[[], Json | None] | None = None) -> Json:
+        """Send something. `found`: see `Caller.write`; without it, sending it twice does no harm."""
+        return self.caller.write(lambda: self._send(verb, path, {}, body)[1], found)
+
+    def login(self) -> str:
+        """Who we are. `GITHUB_TOKEN` may not ask, and is the bot of Actions."""
+        if self.settings.app:
+            return f"{self._integration().get_app().slug}[bot]"
+        try:
+            return str(self.get("/user")["login"])
+        except Refused as refusal:
+            if refusal.status == 403:
+                return ACTIONS_BOT
+            raise
+
+    def _send(self, verb: str, path: str, parameters: dict[str, Any], body: Json = None) -> tuple[dict[str, str], Json]:
+        requester = self._connected()
+        if verb == "GET":
+            self.reads += 1
+        else:
+            self.writes += 1
+        try:
+            status, headers, text = requester.requestJson(verb, path, parameters, None, body)
+        except requests.exceptions.RequestException as fault:
+            raise Unanswered(_plain(fault)) from fault
+        except GithubException as fault:  # a token of an installation is fetched on the way
+            raise self._refusal(path, int(fault.status), {}, str(fault.data)) from fault
+        except RuntimeError as fault:
+            raise TrackerError(f"{self.name}: {path}", str(fault), "correct `url` in triagebot.yaml") from fault
+        self._note(headers)
+        return headers, self._answer(path, status, headers, text)
+
+    def _answer(self, path: str, status: int, headers: dict[str, str], text: str) -> Json:
+        if status >= 500:
+            raise Unanswered(f"GitHub answered {status}")
+        if status >= 400:
+            raise self._refusal(path, status, headers, text)
+        if status >= 300:
+            raise Refused(f"{self.name}: {path}", status, "it is elsewhere now", "correct `repo`")
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as fault:
+            raise Unanswered("GitHub's answer ends early") from fault
+
+    def _refusal(self, path: str, status: int, headers: dict[str, str], text: str) -> Exception:
+        said = _message(text)
+        after = headers.get("retry-after", "")
+        if status == 429 or (status == 403 and (after or self.remaining == 0 or _SLOW_DOWN.search(said))):
+            return Throttled(f"GitHub asks to wait ({status})", self._asked(after))
+        place = f"{self.name}: {path}"
+        if status == 401:
+            return Halted(place, f"401: {said}", f"renew the token in {self._variable()}")
+        return Refused(place, status, said)
+
+    def _asked(self, after: str) -> float | None:
+        if after.isdigit():
+            return float(after)
+        if self.remaining == 0 and self.resets_at:
+            return max(1.0, self.resets_at - self._now() + 1)
+        return None
+
+    def _note(self, headers: dict[str, str]) -> None:
+        """Quota and time, by the server's clock."""
+        if (left := headers.get("x-ratelimit-remaining", "")).isdigit():
+            self.remaining = int(left)
+        if (reset := headers.get("x-ratelimit-reset", "")).isdigit():
+            self.resets_at = float(reset)
+        if date := headers.get("date"):
+            self.server_time = parsedate_to_datetime(date).astimezone(UTC)
+
+    def _now(self) -> float:
+        return self.server_time.timestamp() if self.server_time else self.caller.clock.now()
+
+    def _connected(self) -> Any:
+        if self._requester is None:
+            client = github.Github(
+                auth=self._auth(), base_url=self.settings.url.rstrip("/") or self.endpoint, retry=None,
+                timeout=int(self.settings.timeout) or 1, seconds_between_requests=None, seconds_between_writes=None,
+                user_agent="triagebot",
+            )  # fmt: skip
+            self._requester = client.requester
+        return self._requester
+
+    def _auth(self) -> Auth.Auth:
+        app = self.settings.app
+        if not app:
+            return Auth.Token(self._secret(self.settings.token_env))
+        try:
+            installation = app.installation
+            if installation is None:
+                owner, repo = self.settings.repo.split("/")
+                installation = self._integration().get_repo_installation(owner, repo).id
+            return Auth.AppAuth(app.id, self._secret(app.key_env)).get_installation_auth(installation)
+        except (GithubException, requests.exceptions.RequestException) as fault:
+            raise TrackerError(self.name, f"the GitHub App cannot sign in: {_plain(fault)}", "check `app`") from fault
+
+    def _integration(self) -> GithubIntegration:
+        app = self.settings.app
+        if app is None:
+            raise TrackerError(self.name, "is no GitHub App")
+        try:
+            return GithubIntegration(
+                auth=Auth.AppAuth(app.id, self._secret(app.key_env)),
+                base_url=self.settings.url.rstrip("/") or self.endpoint, retry=None, timeout=int(self.settings.timeout),
+                seconds_between_requests=None, seconds_between_writes=None,
+            )  # fmt: skip
+        except (ValueError, jwt.exceptions.PyJWTError) as fault:
+            raise TrackerError(
+                self.name, f"{app.key_env} holds no private key", "put the PEM file's text in"
+            ) from fault
+
+    def _variable(self) -> str:
+        return self.settings.app.key_env if self.settings.app else self.settings.token_env
+
+    def _secret(self, variable: str) -> str:
+        value = self.secrets.get(variable, "")
+        if not value:
+            raise TrackerError(
+                self.name, f"the environment variable {variable} is not set", f"set {variable}, or name another one"
+            )
+        return value
+
+
+def _message(text: str) -> str:
+    """What GitHub says went wrong, with the fields it names."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return " ".join(text.split())[:200]
+    if not isinstance(told, dict):
+        return str(told)[:200]
+    faults = [
+        " ".join(str(e[k]) for k in ("resource", "field", "code", "message") if e.get(k))
+        if isinstance(e, dict)
+        else str(e)
+        for e in told.get("errors") or []
+    ]
+    said = str(told.get("message", "no reason given"))
+    return f"{said} ({'; '.join(faults)})" if faults else said
+
+
+def _plain(fault: Exception) -> str:
+    """A transport fault in a few words, without addresses and tokens of the library's."""
+    words = {
+        requests.exceptions.Timeout: "no answer in time", requests.exceptions.SSLError: "no secure connection",
+        requests.exceptions.ConnectionError: "the connection failed", GithubException: "refused",
+    }  # fmt: skip
+    said = next((word for kind, word in words.items() if isinstance(fault, kind)), "the answer broke off")
+    return f"{said} ({type(fault).__name__})"
