@@ -237,7 +237,7 @@ def _options(
     return Options(
         now=_time("--now", now) or datetime.now(UTC), taken_at=_time("--taken-at", taken_at), label=label,
         stream=_stream(stream), dry_run=dry_run, record_only=record_only, accept_drop=accept_drop,
-        allow_mass_close=allow_mass_close, end_stream=end_stream, progress=_say if verbose else None,
+        allow_mass_close=allow_mass_close, end_stream=end_stream, progress=_say if verbose else None, notice=_say,
     )  # fmt: skip
 
 
