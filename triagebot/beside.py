@@ -45,7 +45,8 @@ def hired(scan: Path | None) -> Iterator[Sequence[Helper]]:
 
 def _hire() -> Helper:
     command = [sys.executable, "-m", "triagebot.helper"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    alone = {**os.environ, "POLARS_MAX_THREADS": "1"}  # its small tables gain nothing from more
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=alone)
 
 
 def _processors() -> int:

@@ -15,7 +15,7 @@ import polars as pl
 
 from triagebot import formats
 from triagebot.errors import InputError, ReportError
-from triagebot.formats import ROW, Report
+from triagebot.formats import ROW, Report, Row
 from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import COVERAGE, OCCURRENCES
 
@@ -96,13 +96,14 @@ def template(text: str) -> re.Pattern[str]:
 class _Said:
     """The reports of one file."""
 
-    columns: list[list[Any]] = field(default_factory=lambda: [[] for _ in ROW])
+    rows: list[Row] = field(default_factory=list)
     coverage: list[dict[str, Any]] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    """How many of the rows are of each report."""
 
 
 class _Tables:
-    """Collects rows column by column."""
+    """Collects what the files say."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -127,7 +128,7 @@ class _Tables:
         except ReportError as error:
             self.errors.append(ReportError(name, error.cause, error.remedy))
             self._cover(said, name, Report(""), error=error.cause)
-        self.digests.append(hashlib.sha256(msgspec.json.encode([said.columns, said.rows, said.coverage])).digest())
+        self.digests.append(hashlib.sha256(msgspec.json.encode([said.rows, said.counts, said.coverage])).digest())
         for covered in said.coverage:
             covered["scanned_at"] = covered["scanned_at"] or self.reading.taken_at or self.reading.now
         self.files.append(said)
@@ -138,9 +139,8 @@ class _Tables:
                               "set the clock of the scanner right")  # fmt: skip
         self._cover(said, name, report, error=report.error)
         if report.rows and not report.error:
-            for column, values in zip(said.columns, zip(*report.rows, strict=True), strict=True):
-                column.extend(values)
-            said.rows[-1] = len(report.rows)
+            said.rows += report.rows
+            said.counts[-1] = len(report.rows)
             self.aliases.update(dict.fromkeys(sorted(report.aliases)))
         self.entries += report.entries
         for rule, count in report.left_out.items():
@@ -148,7 +148,7 @@ class _Tables:
 
     def _cover(self, said: _Said, name: str, report: Report, error: str) -> None:
         image = self._image(name, report)
-        said.rows.append(0)
+        said.counts.append(0)
         said.coverage.append(
             {
                 "asset": image.asset,
@@ -177,9 +177,9 @@ class _Tables:
 
     def part(self) -> Part:
         coverage = pl.DataFrame([c for said in self.files for c in said.coverage], schema=COVERAGE)
-        counts = [n for said in self.files for n in said.rows]
-        columns = {name: [value for said in self.files for value in said.columns[at]] for at, name in enumerate(ROW)}
-        rows = pl.DataFrame(columns, schema={name: OCCURRENCES[name] for name in ROW})
+        counts = [n for said in self.files for n in said.counts]
+        columns = list(zip(*(row for said in self.files for row in said.rows), strict=True)) or [()] * len(ROW)
+        rows = pl.DataFrame(dict(zip(ROW, columns, strict=True)), schema={name: OCCURRENCES[name] for name in ROW})
         report = [at for at, count in enumerate(counts) for _ in range(count)]
         image = coverage.select(OF_IMAGE)[pl.Series(report, dtype=pl.UInt32)]
         occurrences = pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES))

@@ -10,9 +10,9 @@ import msgspec
 
 from triagebot.errors import ReportError
 from triagebot.formats import failure, grype, snyk, trivy
-from triagebot.formats.interface import ROW, Format, Report
+from triagebot.formats.interface import ROW, Format, Report, Row
 
-__all__ = ["FORMATS", "ROW", "Format", "Report", "is_report_like", "read"]
+__all__ = ["FORMATS", "ROW", "Format", "Report", "Row", "is_report_like", "read"]
 
 FORMATS: tuple[Format, ...] = (
     cast(Format, trivy),
