@@ -6,6 +6,7 @@ import atexit
 import gc
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -296,11 +297,14 @@ def _lines(document: dict[str, Any], headline: str) -> list[str]:
     """A run for people, one line a fact."""
     from triagebot.render import plain
 
-    scan, counts = document["scan"], document["plan"]
+    scan = document["scan"]
     images = [f"{scan[f'images_{word}']} {word}" for word in ("scanned", "failed", "missing")]
     said = [f"scan {scan['label']}: images: {', '.join(images)}", f"{headline}."]
     for a in document["actions"]:
         if a["kind"] != "leave" or a["outcome"] == "deferred":
             said.append(f"  {a['outcome']} {a['kind']}: {a['title']} ({a['team']}) {a['ticket']['url']}")
+    made = Counter(a["kind"] for a in document["actions"] if a["outcome"] in ("done", "planned", "refused"))
+    not_made = Counter(a["outcome"] for a in document["actions"] if a["outcome"] not in ("done", "planned", "refused"))
+    counts = {**{kind: made[kind] for kind in document["plan"]}, **not_made}
     told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n) or "nothing to do"
     return [line[: len(line) - len(line.lstrip())] + plain(line, 500) for line in (*said, f"tickets: {told}")]
