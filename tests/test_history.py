@@ -16,7 +16,8 @@ from reports import trivy, vulnerability, write
 
 from triagebot import config
 from triagebot.errors import InputError, LeaseError, UnsafeError
-from triagebot.history import LEASE_SECONDS, History
+from triagebot.history import History
+from triagebot.lease import LEASE_SECONDS
 
 DAY = datetime(2026, 5, 3, 6, tzinfo=UTC)
 WEEK = timedelta(weeks=1)

@@ -58,6 +58,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
         plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
         if not (options.dry_run or options.record_only or plan.refused):
+            history.written()
             outcomes = carry_out(plan, view.trackers, _Noted(history, options.now), _progress(options))
             view = _answered(config, history, _after(view, outcomes), options)
             _remembered(history, view)
@@ -231,7 +232,7 @@ def _answered(config: Config, history: History, view: View, options: Options) ->
                 try:
                     view.trackers[name].answer(ticket, remark, _reply(remark, config))
                 except TrackerError as error:
-                    errors.append(str(error))
+                    errors += [str(error)] if str(error) not in errors else []
                     remarks.append(remark)
                 else:
                     remarks.append(replace(remark, answered=True))

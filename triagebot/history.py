@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +22,12 @@ import msgspec
 import polars as pl
 
 from triagebot.diff import Scope, advance
-from triagebot.errors import InputError, LeaseError, TriagebotError
+from triagebot.errors import InputError
+from triagebot.folder import Folder, read_json
 from triagebot.identity import inventory_image
+from triagebot.lease import Lease
 from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Scan, Ticket
 
-LEASE_SECONDS = 15 * 60
 _TABLES = ("occurrences", "coverage", "aliases")
 _BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases")
 _CACHE_VERSION = "1"
@@ -73,16 +70,22 @@ class History:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._beside: threading.Thread | None = None
-        self._token = ""
+        self._files = Folder(folder)
+        self._lease = Lease(self._files)
+        self._writer = ThreadPoolExecutor(1)
+        self._tasks: list[Future[None]] = []
 
     # -- snapshots ---------------------------------------------------------------------------------------
 
     def snapshots(self, stream: str | None = None) -> list[Snapshot]:
         """The recorded scans, oldest first."""
+        self.written()
+        return self._snapshots(stream)
+
+    def _snapshots(self, stream: str | None) -> list[Snapshot]:
         found = []
         for meta in (self.folder / "snapshots").glob("*/meta.json"):
-            told = _read_json(meta)
+            told = read_json(meta)
             snapshot = Snapshot(
                 meta.parent.name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
                 not told["reasons"] or (meta.parent / "accepted").exists(), tuple(told["reasons"]),
@@ -93,12 +96,18 @@ class History:
         return sorted(found, key=lambda s: (s.taken_at, s.name))
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
-        """Store a scan under a name that its content gives; one that is there already is left as it is."""
+        """Store a scan under a name that its content gives; one that is there already is left as it is.
+
+        It is written beside what follows: `written` waits for it.
+        """
         name = snapshot_name(scan, content)
         target = self.folder / "snapshots" / name
-        if target.exists():
-            return name
-        aside = self._aside("snapshot")
+        if not target.exists():
+            self._tasks.append(self._writer.submit(self._store, target, scan, scope, reasons))
+        return name
+
+    def _store(self, target: Path, scan: Scan, scope: Scope, reasons: tuple[str, ...]) -> None:
+        aside = self._files.aside("snapshot")
         aside.mkdir(parents=True)
         for table in _TABLES:
             getattr(scan, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
@@ -109,11 +118,10 @@ class History:
         (aside / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
         aside.replace(target)
-        return name
 
     def accept(self, name: str) -> None:
         """Promote a quarantined scan."""
-        self._write(self.folder / "snapshots" / name / "accepted", "accepted\n")
+        self._files.write(self.folder / "snapshots" / name / "accepted", "accepted\n")
 
     def scan(self, snapshot: Snapshot) -> Scan:
         """A recorded scan, read back."""
@@ -154,9 +162,11 @@ class History:
 
         Written beside the rest of the run, and done when the lease ends.
         """
-        accepted = [s for s in self.snapshots(stream) if s.accepted]
-        self._beside = threading.Thread(target=self._cache, args=(accepted, state))
-        self._beside.start()
+
+        def cache() -> None:
+            self._cache([s for s in self._snapshots(stream) if s.accepted], state)
+
+        self._tasks.append(self._writer.submit(cache))
 
     def _cache_name(self, accepted: list[Snapshot]) -> str:
         said = "\n".join([_CACHE_VERSION, pl.__version__, *(s.name for s in accepted)])
@@ -168,7 +178,7 @@ class History:
             return None
         try:
             tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in (*_BELIEF, "changes")}
-            told = _read_json(folder / "state.json")
+            told = read_json(folder / "state.json")
         except (OSError, ValueError, pl.exceptions.PolarsError):
             return None  # a cache is only a shortcut: whatever is wrong with it, the snapshots tell
         belief = Belief(**{name: tables[name] for name in _BELIEF}, scans=told["scans"])
@@ -179,7 +189,7 @@ class History:
         target = self.folder / "cache" / name
         if target.exists():
             return
-        aside = self._aside("cache")
+        aside = self._files.aside("cache")
         aside.mkdir(parents=True)
         for table in _BELIEF:
             getattr(state.belief, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
@@ -199,7 +209,7 @@ class History:
         """Known tickets by (tracker, id)."""
         known = {}
         for path in (self.folder / "tickets").glob("*.json"):
-            ticket = msgspec.convert(_read_json(path), KnownTicket, strict=False)
+            ticket = msgspec.convert(read_json(path), KnownTicket, strict=False)
             known[ticket.ticket.tracker, ticket.ticket.id] = ticket
         return known
 
@@ -225,7 +235,7 @@ class History:
 
     def _note(self, known: KnownTicket) -> None:
         text = msgspec.json.format(msgspec.json.encode(known), indent=1).decode()
-        self._write(self._ticket_file(known.ticket.tracker, known.ticket.id), text)
+        self._files.write(self._ticket_file(known.ticket.tracker, known.ticket.id), text)
 
     def _ticket_file(self, tracker: str, ticket_id: str) -> Path:
         name = hashlib.sha256(f"{tracker}\n{ticket_id}".encode()).hexdigest()[:24]
@@ -234,21 +244,23 @@ class History:
     def memory(self, tracker: str, known: Iterable[KnownTicket]) -> dict[str, Any]:
         """What a tracker asked to remember; nothing if the tickets are not those that it was remembered with."""
         path = self._memory_file(tracker)
-        told = _read_json(path) if path.exists() else {}
+        told = read_json(path) if path.exists() else {}
         memory: dict[str, Any] = told["memory"] if told.get("tickets") == _digest(known) else {}
         return memory
 
     def note_memory(self, tracker: str, memory: Mapping[str, Any], known: Iterable[KnownTicket]) -> None:
         """Remember what a tracker learnt, at the end of a run: one that is killed learns it again."""
         told = {"tracker": tracker, "memory": dict(memory), "tickets": _digest(known)}
-        self._write(self._memory_file(tracker), json.dumps(told, indent=1))
+        self._files.write(self._memory_file(tracker), json.dumps(told, indent=1))
 
     def _memory_file(self, tracker: str) -> Path:
         return self.folder / "trackers" / f"{hashlib.sha256(tracker.encode()).hexdigest()[:24]}.json"
 
     def intend(self, tracker: str, key: str, now: datetime) -> None:
         """Journal that a ticket is about to be created."""
-        self._write(self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()}))
+        self._files.write(
+            self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()})
+        )
 
     def settle(self, tracker: str, key: str) -> None:
         """The create was answered: nothing is left to look up."""
@@ -256,91 +268,39 @@ class History:
 
     def intents(self) -> list[dict[str, str]]:
         """Creates that were begun and never answered."""
-        return [_read_json(path) for path in sorted((self.folder / "intents").glob("*.json"))]
+        return [read_json(path) for path in sorted((self.folder / "intents").glob("*.json"))]
 
     def _intent(self, tracker: str, key: str) -> Path:
         return self.folder / "intents" / f"{hashlib.sha256(f'{tracker}{key}'.encode()).hexdigest()[:24]}.json"
 
     def record_run(self, run_id: str, document: Mapping[str, Any]) -> None:
         """Keep what a run did."""
-        self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(document, indent=1))
+        self._files.write(self.folder / "runs" / f"{run_id}.json", json.dumps(document, indent=1))
 
     # -- lease -------------------------------------------------------------------------------------------
 
     @contextmanager
     def lease(self) -> Iterator[None]:
-        """Hold the history alone. Raises `LeaseError` that names the holder while another run has it.
+        """Hold the history alone; what is written beside is written when it ends.
 
-        A lease ends when it expires, or at once when its process, on this machine, is no more.
+        Raises `LeaseError` that names the holder while another run has it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / "lease.json"
-        token = self._token = secrets.token_hex(8)
-        mine = self._aside("lease")
-        mine.write_text(json.dumps(_owner(token)), encoding="utf-8")
-        try:
-            self._take(path, mine)
-        finally:
-            mine.unlink(missing_ok=True)
-        try:
-            self._sweep()
-            yield
-        finally:
-            if self._beside:
-                self._beside.join()
-            with suppress(OSError, ValueError):
-                if _read_json(path).get("token") == token:
-                    path.unlink()
+        with self._lease.held():
+            try:
+                yield
+            finally:
+                self._writer.shutdown(wait=True)
+            self.written()
 
     def renew(self) -> None:
-        """Hold the lease for longer. Called as a long run goes on; raises `LeaseError` if it was lost meanwhile."""
-        path = self.folder / "lease.json"
-        held = _held(path) or {}
-        if held.get("token") != self._token:
-            raise LeaseError(str(path), "the lease ran out and another run took the history", "run again later")
-        if held["expires"] - time.time() < LEASE_SECONDS / 2:
-            self._write(path, json.dumps({**held, "expires": time.time() + LEASE_SECONDS}))
+        """Hold the lease for longer; see `Lease.renew`."""
+        self._lease.renew()
 
-    def _take(self, path: Path, mine: Path) -> None:
-        for _ in range(3):
-            try:
-                os.link(mine, path)
-                return
-            except FileExistsError:
-                held = _held(path)
-            except FileNotFoundError:
-                break  # the holder tidied our half-written claim away: it has the history
-            if held is None:
-                continue
-            if not _is_over(held):
-                raise LeaseError(
-                    str(path),
-                    f"another run holds the history: process {held.get('pid')} on {held.get('host')}, "
-                    f"until {datetime.fromtimestamp(held['expires'], UTC):%Y-%m-%d %H:%M} UTC",
-                    "wait for it to end; a lease that was left behind ends by itself",
-                )
-            stale = self._aside("stale")
-            with suppress(OSError):
-                path.rename(stale)
-                stale.unlink()
-        raise LeaseError(str(path), "another run took the history just now", "run again later")
-
-    def _sweep(self) -> None:
-        """Remove what a killed run left half written."""
-        for left in self.folder.glob(".aside-*"):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            elif not left.name.startswith(".aside-lease") or _is_over(_held(left) or {"expires": 0}):
-                left.unlink(missing_ok=True)
-
-    def _aside(self, what: str) -> Path:
-        return self.folder / f".aside-{what}-{os.getpid()}-{secrets.token_hex(4)}"
-
-    def _write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self._aside("file")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
+    def written(self) -> None:
+        """Wait until what is written beside is written. Raises where it could not be."""
+        for task in self._tasks:
+            task.result()
+        self._tasks.clear()
 
 
 def snapshot_name(scan: Scan, content: str) -> str:
@@ -353,49 +313,6 @@ def _digest(known: Iterable[KnownTicket]) -> str:
     """What is known of tickets, in a word: a memory of other tickets, or of older ones, does not fit them."""
     told = sorted(msgspec.json.encode(k) for k in known)
     return hashlib.sha256(b"\n".join(told)).hexdigest()
-
-
-def _owner(token: str) -> dict[str, Any]:
-    return {
-        "host": socket.gethostname(), "pid": os.getpid(), "token": token, "expires": time.time() + LEASE_SECONDS,
-    }  # fmt: skip
-
-
-def _held(path: Path) -> dict[str, Any] | None:
-    try:
-        return _read_json(path)
-    except FileNotFoundError:
-        return None
-    except TriagebotError:
-        return {"expires": 0}
-
-
-def _is_over(held: Mapping[str, Any]) -> bool:
-    if held["expires"] < time.time():
-        return True
-    return held.get("host") == socket.gethostname() and not _is_alive(int(held["pid"]))
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process runs. One that was killed and not yet reaped by its parent does not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:1]
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return state != ["Z"]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(str(path), f"history cannot be read: {error}", "restore this file, or delete it") from error
-    if not isinstance(told, dict):
-        raise InputError(str(path), "history cannot be read: no JSON object", "restore this file, or delete it")
-    return told
 
 
 def _scope_told(scope: Scope) -> dict[str, Any]:
