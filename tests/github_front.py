@@ -154,6 +154,24 @@ class Front:
             self.troubles.clear()
             self._anonymous = Identity(limit=60)
 
+    def keep(self) -> Callable[[], None]:
+        """Keep what stands on the server; calling what is returned brings it back, in a few milliseconds.
+
+        What was brought back has an empty log, no faults and no gates; tokens and the clock go on.
+        """
+        number = self.emulator.order("keep")["number"]
+        held = self.rules.kept()
+
+        def back() -> None:
+            self.emulator.order("back", number=number)
+            self.rules.bring_back(held)
+            with self._lock:
+                self._faults.clear()
+                self._gates.clear()
+                self.log.clear()
+
+        return back
+
     def shift(self, seconds: float) -> None:
         """Have the server's clock that much ahead of the machine's."""
         self.emulator.order("shift", seconds=seconds)
@@ -216,6 +234,10 @@ class Front:
     def gate(self, gate: Gate) -> None:
         """Have something called around each request."""
         self._gates.append(gate)
+
+    def drop(self, gate: Gate) -> None:
+        """Have it called no more."""
+        self._gates.remove(gate)
 
     def kill_at(self, point: int, kill: Callable[[], object]) -> None:
         """Kill the client: before the (point // 2)-th request is carried out where even, just after it where odd."""

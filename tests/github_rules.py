@@ -5,8 +5,9 @@ All that the emulator can keep is kept there; `Rules` holds only what it has no 
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote
@@ -88,6 +89,16 @@ class Rules:
         self.locked_without_reason: set[int] = set()
         self.reactions: dict[tuple[str, int], list[Row]] = {}
         self.lists_closed_by = self.drops_unassignable = False
+
+    def kept(self) -> dict[str, Any]:
+        """A copy of what the emulator has no place for."""
+        names = ("renamed", "gone", "types", "duplicates", "pulls", "locked_without_reason", "reactions")
+        return {name: copy.deepcopy(getattr(self, name)) for name in names}
+
+    def bring_back(self, kept: Mapping[str, Any]) -> None:
+        """Hold what was kept again."""
+        for name, value in kept.items():
+            setattr(self, name, copy.deepcopy(value))
 
     def answer(self, request: Request) -> Answer:
         """Do as asked, if it is allowed."""

@@ -59,7 +59,8 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
         outcomes: list[Outcome] = []
         if not (options.dry_run or options.record_only or plan.refused):
             history.written()
-            outcomes = carry_out(plan, view.trackers, _Noted(history, options.now), _progress(options))
+            noted = _Noted(history, options.now)
+            outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
             view = _answered(config, history, _after(view, outcomes), options)
             _remembered(history, view)
         told = tell(config, options, loaded, view, plan, outcomes)
@@ -210,6 +211,19 @@ class _Noted:
         known = self.history.tickets().get((action.tracker, action.ticket))
         if known:
             self.history.note_deleted(known, self.now)
+
+
+def _homes(view: View, plan: Plan) -> dict[str, str]:
+    """The tickets that moves go to and that stand there already: their addresses, by key."""
+    named = {key for action in plan.actions for key in action.after}
+    urls = {(t.tracker, t.place, t.marker.key): t.url for t in reversed(view.tickets) if t.is_open}
+    homes: dict[str, str] = {}
+    for draft in (d for d in view.drafts if d.key in named):
+        place = (draft.tracker, view.facts[draft.tracker].home(draft.place))
+        found = [urls[*place, key] for key in (draft.key, *draft.former_keys) if (*place, key) in urls]
+        if found:
+            homes[draft.key] = found[0]
+    return homes
 
 
 def _progress(options: Options) -> Callable[[Action], None] | None:

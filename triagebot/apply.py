@@ -29,11 +29,15 @@ def carry_out(
     trackers: Mapping[str, Tracker],
     journal: Journal,
     progress: Callable[[Action], None] | None = None,
+    there: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
-    """Do the plan, in its order. What waits for a ticket that could not be filed is not done."""
+    """Do the plan, in its order. What waits for a ticket that could not be filed is not done.
+
+    `there`: the addresses of new tickets that stand already, by key: a run that was killed has filed them.
+    """
     outcomes: list[Outcome] = []
     halted: dict[str, str] = {}
-    standing = {a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}
+    standing = {**(there or {}), **{a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}}
     for action in plan.actions:
         if action.kind is Kind.LEAVE:
             outcomes.append(Outcome(action, "done", action.ticket, action.url))

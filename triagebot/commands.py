@@ -17,7 +17,9 @@ HELP = (
 LONGEST = timedelta(days=366)
 """A decision lasts a year at most: then somebody looks again."""
 
-_LINE = re.compile(rf"^\s*{PREFIX}\b[ \t]*(?P<said>.*?)\s*$", re.MULTILINE)
+_LINE = re.compile(rf"^ {{0,3}}{PREFIX}(?:[ \t]+(?P<said>.*?))?\s*$", re.MULTILINE | re.IGNORECASE)
+_CODE = re.compile(r"^ {0,3}(?P<fence>`{3,}|~{3,}).*?(?:^ {0,3}(?P=fence)|\Z)", re.MULTILINE | re.DOTALL)
+"""What stands between fences is shown, not said; so is what is indented by four."""
 _DAYS = {"d": 1, "w": 7}
 
 
@@ -39,7 +41,7 @@ class Malformed(ValueError):
 
 def speaks(text: str) -> bool:
     """Whether a comment has a command in it."""
-    return _LINE.search(text) is not None
+    return _found(text) is not None
 
 
 def read(remark: Remark, expiry: timedelta) -> Command:
@@ -47,11 +49,12 @@ def read(remark: Remark, expiry: timedelta) -> Command:
 
     Raises `Malformed`, also where the person may not decide.
     """
-    found = _LINE.search(remark.text)
-    said = found["said"] if found else ""
+    found = _found(remark.text)
+    said = (found["said"] or "").strip() if found else ""
     if not remark.allowed:
         raise Malformed("Only people with write access can decide here.")
-    word, _, rest = said.partition(" ")
+    word, *more = said.split(maxsplit=1)[:2] or [""]
+    word, rest = word.lower(), more[0] if more else ""
     today = remark.at.astimezone(UTC).date()
     if word == "reopen" and not rest.strip():
         return Command("reopen", remark.by, remark.at, today, shown=remark.shown)
@@ -59,7 +62,7 @@ def read(remark: Remark, expiry: timedelta) -> Command:
         until_day = _within(today, today + _span(rest))
         return Command("snooze", remark.by, remark.at, until_day, shown=remark.shown)
     if word == "accept":
-        until = re.fullmatch(r"until\s+(\S+)(?:\s+(.*))?", rest.strip())
+        until = re.fullmatch(r"until\s+(\S+)(?:\s+(.*))?", rest.strip(), re.IGNORECASE)
         if not until:
             raise Malformed(f"`accept` needs a date and a reason. {HELP}")
         until_day = _within(today, _day(until[1]))
@@ -69,8 +72,12 @@ def read(remark: Remark, expiry: timedelta) -> Command:
     raise Malformed(f"This is no command that I know. {HELP}")
 
 
+def _found(text: str) -> re.Match[str] | None:
+    return _LINE.search(_CODE.sub("", text.replace("\r", "")))
+
+
 def _span(text: str) -> timedelta:
-    found = re.fullmatch(r"(?:for\s+)?(\d{1,4})\s*([dw])", text.strip())
+    found = re.fullmatch(r"(?:for\s+)?(\d{1,4})\s*([dw])", text.strip().lower())
     if not found or not int(found[1]):
         raise Malformed(f"`snooze` needs a time such as `14d` or `2w`. {HELP}")
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
@@ -92,7 +99,7 @@ def _within(today: date, until: date) -> date:
 
 
 def _reason(text: str) -> str:
-    found = re.fullmatch(r"because\s+(\S.*)", text.strip())
+    found = re.fullmatch(r"because\s+(\S.*)", text.strip(), re.IGNORECASE)
     if not found:
         raise Malformed(f"Say why: `because …`. {HELP}")
     return found[1]

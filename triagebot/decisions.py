@@ -11,11 +11,14 @@ import polars as pl
 
 from triagebot.commands import Command, Malformed, read
 from triagebot.files import Exemption
-from triagebot.model import Ticket
+from triagebot.model import Decision, Remark, Ticket
 from triagebot.rules import Aliases, text
 
 SAID = "decided by a person"
 """How a ticket names a person's decision: the same whether it is read from a closing or from a marker."""
+
+Event = tuple[datetime, str, date, tuple[str, ...]]
+"""When, what, until when, and the findings that it is about."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,44 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
 
 def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:
     """What people told us on a ticket, the oldest first; what cannot be read is not among them."""
+    return [command for _, command in _told(ticket, expiry)]
+
+
+def _told(ticket: Ticket, expiry: timedelta) -> list[tuple[Remark, Command]]:
     said = []
     for remark in sorted(ticket.remarks, key=lambda r: (r.at, r.id)):
         with suppress(Malformed):
-            said.append(read(remark, expiry))
+            said.append((remark, read(remark, expiry)))
     return said
+
+
+def in_force(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> list[Decision]:
+    """What people decided and what still holds, the first to end first."""
+    today = now.astimezone(UTC).date()
+    found = [d for ticket in tickets for d in _decided(ticket, expiry, now) if today < d.until]
+    return sorted(found, key=lambda d: (d.until, d.ticket, d.by, d.what))
+
+
+def _decided(ticket: Ticket, expiry: timedelta, now: datetime) -> list[Decision]:
+    made: list[Decision] = []
+    said = commands_of(ticket, expiry)
+    events: list[tuple[datetime, str, str, date, str]]
+    events = [(c.at, c.kind, c.by, c.until, c.because) for c in said]
+    events += [(ticket.closed_at or now, f"closed as {ticket.closed_as}", "", day, "")
+               for day in _closing(ticket, expiry, now)]  # fmt: skip
+    for _, what, by, day, because in sorted(events):
+        made = [] if what == "reopen" else [*made, Decision(by, what, day, because, ticket.id)]
+    carried = max((until for entry in ticket.marker.held if (until := _day(entry))), default=None)
+    if carried and not said:  # decided where it stood before, or by a closing that a reopening ended
+        made.append(Decision("", "decided before", carried, "", ticket.id))
+    return made
+
+
+def _day(entry: str) -> date | None:
+    """Until when an entry of a marker holds. People can break a marker; one that says nothing holds nothing."""
+    with suppress(ValueError):
+        return date.fromisoformat(entry.partition(":")[2])
+    return None
 
 
 def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
@@ -79,20 +115,31 @@ def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
 
 
 def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, Held]:
+    """What a ticket holds: what went into its marker, the marker, and what came since; a `reopen` ends what was before.
+
+    The marker tells more than the remarks that went into it where history, which knows what they saw, is lost.
+    """
     held: dict[str, Held] = {}
+    told = _told(ticket, expiry)
+    _replay(held, [_event(c) for r, c in told if r.mark in ticket.marker.heard])
     for entry in ticket.marker.held:
-        finding, _, until = entry.partition(":")
-        with suppress(ValueError):  # people can break a marker; one that says nothing holds nothing
-            _hold(held, finding, Held(date.fromisoformat(until), SAID))
-    events: list[tuple[datetime, str, date, tuple[str, ...]]]
-    events = [(c.at, c.kind, c.until, c.shown) for c in commands_of(ticket, expiry)]
-    events += [(ticket.closed_at or now, "close", day, ticket.marker.shown) for day in _closing(ticket, expiry, now)]
-    for _, kind, until_day, shown in sorted(events):
+        if until := _day(entry):
+            _hold(held, entry.partition(":")[0], Held(until, SAID))
+    closings = [(ticket.closed_at or now, "close", day, ticket.marker.shown) for day in _closing(ticket, expiry, now)]
+    _replay(held, [*closings, *(_event(c) for r, c in told if r.mark not in ticket.marker.heard)])
+    return held
+
+
+def _event(command: Command) -> Event:
+    return command.at, command.kind, command.until, command.shown
+
+
+def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
+    for _, kind, until, shown in sorted(events):
         if kind == "reopen":
             held.clear()
         for finding in shown if kind != "reopen" else ():
-            _hold(held, finding, Held(until_day, SAID))
-    return held
+            _hold(held, finding, Held(until, SAID))
 
 
 def _closing(ticket: Ticket, expiry: timedelta, now: datetime) -> list[date]:

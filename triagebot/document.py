@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from triagebot import summary
+from triagebot import decisions, summary
 from triagebot.config import Config
 from triagebot.errors import UnsafeError
 from triagebot.look import Options, View
@@ -37,7 +37,9 @@ def tell(
     """Put what was done into words and figures."""
     said = summarised(config, options, view, plan)
     errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors]
-    errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error]
+    errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error and o.outcome != "deferred"]
+    halted = Counter(o.error for o in outcomes if o.outcome == "deferred")
+    errors = [e for e in errors if e not in halted] + [f"{e} ({n} tickets wait)" for e, n in halted.items()]
     warnings = [*view.warnings, *plan.warnings, *(note for t in view.trackers.values() for note in t.notes)]
     warnings += loaded.notes if loaded else []
     if loaded and loaded.left_out:
@@ -47,6 +49,7 @@ def tell(
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
     if said.coverage.failures:
         warnings.append(f"{said.coverage.reports_failed} reports failed: their images were not looked at")
+    left = [o.action for o in outcomes if o.outcome == "deferred"]
     document = {
         "schema": SCHEMA,
         "run_id": f"{options.now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
@@ -63,7 +66,7 @@ def tell(
         "trackers": [
             {
                 "name": name, "reachable": not facts.incomplete,
-                "deferred": sum(a.tracker == name for a in plan.deferred),
+                "deferred": sum(a.tracker == name for a in (*plan.deferred, *left)),
                 "reads": view.trackers[name].reads, "writes": view.trackers[name].writes,
             }
             for name, facts in view.facts.items()
@@ -93,6 +96,11 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
         ignored=view.judged.height - judged.height,
         unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
+        decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
+        unassignable=tuple(
+            f"{person} cannot be assigned in {place}" for facts in view.facts.values()
+            for place, person in sorted(facts.unassignable)
+        ),
         waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
     )  # fmt: skip
 

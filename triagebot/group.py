@@ -19,6 +19,9 @@ from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Li
 from triagebot.rules import NO_RULE, digest
 from triagebot.versions import branch_fix, split
 
+_LONGEST = 300
+"""Characters of a package's name in a key."""
+
 
 @dataclass(frozen=True)
 class Grouping:
@@ -227,8 +230,13 @@ class _Lines:
         return _Judged(row["key"], line, rule, bool(row["baseline"]))
 
     def _key(self, asset: str, team: str, source: str, package: str) -> str:
-        grouped = f"upgrade:{team}:{source or package_name(package)}"
+        grouped = f"upgrade:{team}:{_short(source or package_name(package))}"
         return keyed(f"image:{asset}" if self.grouping.by == "image" else grouped, self.grouping.stream)
+
+
+def _short(name: str) -> str:
+    """The name of a package as a key holds it: no package has so long a name, but a report may say so."""
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…{hashed(name)}"
 
 
 def keyed(key: str, stream: str) -> str:

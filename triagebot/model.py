@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -342,6 +342,22 @@ class Remark:
     allowed: bool
     shown: tuple[str, ...] = ()
     answered: bool = False
+
+    @property
+    def mark(self) -> str:
+        """How a marker names it: it is another one after it was edited."""
+        return f"{self.id}.{int(self.at.timestamp())}"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided on a ticket, for the summary. An empty `by`: whoever closed the ticket."""
+
+    by: str
+    what: str
+    until: date
+    because: str
+    ticket: str
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-import msgspec
-
 from triagebot import decisions
 from triagebot.decisions import Held
 from triagebot.files import Limits
@@ -33,6 +31,7 @@ from triagebot.model import (
     Want,
 )  # fmt: skip
 from triagebot.render import tickets as text
+from triagebot.render.marker import told
 
 MASS_CLOSE_FLOOR = 5
 """So few closings are never implausible."""
@@ -287,9 +286,9 @@ class _Planner:
             digest=text.content_digest(draft, due), priority=draft.priority,
             due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
-            heard=tuple(r.id for r in ticket.remarks) if ticket else (),
+            heard=tuple(r.mark for r in ticket.remarks) if ticket else (),
         )  # fmt: skip
-        room = facts.body_limit - (ticket.outside if ticket else 0) - len(msgspec.json.encode(marker))
+        room = facts.body_limit - (ticket.outside if ticket else 0) - len(told(marker))
         block = text.block(draft, due, facts.markup, room, show_mention=len(assignees) < len(draft.assignees))
         return Content(text.title(draft), block, marker, draft.team_name, draft.mention, self._home(draft))
 

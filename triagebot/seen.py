@@ -76,8 +76,10 @@ def listed(
             listing = tracker.listing(Known(alive, history.memory(name, mine.values())))
         except TrackerError as error:
             seen.errors.append(str(error))
-            seen.facts[name] = _facts(tracker, incomplete=str(error))
+            seen.facts[name] = _facts(tracker, incomplete=_bare(name, str(error)))
             continue
+        shut = {place: _bare(name, fault) for place, fault in listing.shut.items()}
+        listing = replace(listing, incomplete=_bare(name, listing.incomplete), shut=shut)
         seen.errors += [f"{name}: {ticket_id} {fault}" for ticket_id, fault in listing.broken]
         seen.errors += [f"{name}: {fault}" for fault in (listing.incomplete, *listing.shut.values()) if fault]
         seen.warnings += listing.warnings
@@ -96,6 +98,11 @@ def listed(
         for intent in history.intents():
             history.settle(intent["tracker"], intent["key"])
     return seen
+
+
+def _bare(name: str, fault: str) -> str:
+    """A fault without the name of its tracker: whoever tells of it says that."""
+    return fault.removeprefix(f"{name}: ")
 
 
 def _facts(
@@ -163,7 +170,7 @@ def surveyed(
             survey = trackers[name].survey(place, people)
         except TrackerError as error:
             errors.append(str(error))
-            facts_now[name] = replace(facts, shut={**facts.shut, place: str(error)})
+            facts_now[name] = replace(facts, shut={**facts.shut, place: _bare(name, str(error))})
             continue
         if survey.refused:
             errors.append(f"{name}: {survey.refused}")

@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from triagebot.files import TeamFile
-from triagebot.model import FINDING, SEVERITIES, Arithmetic, Ticket
+from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import number, percent, render, shares
 
 IMAGE = ["asset", "tag"]
@@ -73,6 +73,8 @@ class Summary:
     teams: tuple[TeamRow, ...]
     unowned: tuple[str, ...]
     waiting: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    unassignable: tuple[str, ...] = ()
     ignored: int = 0
     """Findings that a rule ignores: in no table, but in the reconciling line."""
 

@@ -34,9 +34,10 @@ const file = readdirSync(dist).find(
 );
 const { githubPlugin, getGitHubStore } = await import(new URL(file, dist));
 const register = githubPlugin.register;
-let gh, tokens;
+let gh, held, tokens;
 githubPlugin.register = (app, store, webhooks, url, tokenMap) => {
   gh = getGitHubStore(store);
+  held = store;
   tokens = tokenMap;
   // "issues/:issue_number" comes first there and hides "issues/comments": it is put last.
   const get = app.get.bind(app);
@@ -90,7 +91,15 @@ const find = (repo, number) => {
 const commentsOf = (issue) =>
   gh.comments.findBy("repo_id", issue.repo_id).filter((comment) => comment.issue_number === issue.number);
 
+const kept = [];
 const orders = {
+  // All that stands now, under a number; it can be had back as often as one likes, also after a reset.
+  keep() {
+    return { number: kept.push(structuredClone(held.snapshot())) - 1 };
+  },
+  back({ number }) {
+    held.restore(structuredClone(kept[number]));
+  },
   reset() {
     shift = 0;
     emulator.reset();

@@ -75,7 +75,7 @@ def block(draft: Draft, due: str, markup: str, limit: int, show_mention: bool = 
         said = render(f"{markup}/ticket.md.j2", _values(draft, due, todo, rows, show_mention))
         if len(said) <= limit or rows == 0:
             return said
-        rows = min(rows - 1, rows * limit // len(said))
+        rows = max(0, min(rows - 1, rows * limit // len(said)))
 
 
 def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_mention: bool) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def closing(draft: Draft, markup: str, limit: int = 60_000) -> str:
         said = render(f"{markup}/closing.md.j2", values)
         if len(said) <= limit or rows == 0:
             return said
-        rows = min(rows - 1, rows * limit // len(said))
+        rows = max(0, min(rows - 1, rows * limit // len(said)))
 
 
 def day(at: datetime | None) -> str:

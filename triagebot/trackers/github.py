@@ -8,9 +8,10 @@ so that a killed run finds it and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -59,10 +60,11 @@ class GithubTracker:
         self.notes: list[str] = []
         self.learnt = Memory()
         self.places = Places(name, settings, calls, self.learnt, now)
-        self.remarks = Remarks(calls, self.learnt)
+        self.remarks = Remarks(calls, self.learnt, settings.authors)
         self._known: dict[str, Ticket] = {}
         self._listed: set[str] = set()
         self._warnings: list[str] = []
+        self._broken: dict[str, str] = {}
 
     @property
     def reads(self) -> int:
@@ -80,6 +82,7 @@ class GithubTracker:
         """The tickets of all repositories; a repository that cannot be listed takes no part, the others do."""
         self._remember(known)
         self._warnings.clear()
+        self._broken.clear()
         shut: dict[str, str] = {}
         renamed: dict[str, str] = {}
         tickets: dict[str, Ticket] = {}
@@ -95,10 +98,27 @@ class GithubTracker:
             else:
                 self._listed.add(place)
             tickets |= found
+        self._follow(tickets, renamed)
+        incomplete = ""
+        if len(shut) == len(self._places()):
+            told = (fault.removeprefix(f"{self.name}: ") for fault in shut.values())
+            incomplete, shut = "; ".join(dict.fromkeys(told)), {}
         tickets |= {i: t for i, t in self._known.items() if i not in tickets and t.place not in self._places()}
-        tickets = {i: self._with_original(t, tickets) for i, t in tickets.items()}
+        tickets = {i: self._read(i, partial(self._with_original, t, tickets)) or t for i, t in tickets.items()}
         self._known = dict(tickets)
-        return Listing(tuple(tickets.values()), warnings=tuple(self._warnings), shut=shut, renamed=renamed)
+        tickets = {i: t for i, t in tickets.items() if i not in self._broken}
+        broken = tuple(self._broken.items())
+        return Listing(tuple(tickets.values()), incomplete, broken, tuple(self._warnings), shut, renamed)
+
+    def _follow(self, tickets: dict[str, Ticket], renamed: dict[str, str]) -> None:
+        """Tickets that were transferred to a repository that we list, before a listing misses them where they were."""
+        new = {t.marker.key for i, t in tickets.items() if i not in self._known}
+        for old in [i for i, t in tickets.items() if i in self._known and t.marker.key in new]:
+            found = self._read(old, partial(self._looked_up, old, renamed))
+            if found and found.id != old:
+                listed = tickets.get(found.id, found)
+                said = {r.id: r for r in (*tickets.pop(old).remarks, *listed.remarks)}
+                tickets[found.id] = replace(found, remarks=tuple(said.values()))
 
     def _remember(self, known: Known) -> None:
         try:
@@ -124,15 +144,28 @@ class GithubTracker:
                 tickets[ticket.id] = ticket
         away = {i for i in mine if i.rpartition("#")[0] not in self._places()}  # transferred to where nobody lists
         for missed in sorted(set(mine) - set(tickets) if is_full else away):
-            if ticket := self._looked_up(missed, renamed):
+            if ticket := self._read(missed, partial(self._looked_up, missed, renamed)):
                 tickets[ticket.id] = ticket
         if tickets:
-            heard = self.remarks.all_of(place, tickets) if not before else self.remarks.since(place, tickets, before)
-            tickets = heard
+            here = {i: t for i, t in tickets.items() if before and i.rpartition("#")[0] == place}
+            there = {i: t for i, t in tickets.items() if i not in here}
+            tickets |= self.remarks.since(place, here, before) if here else {}
+            tickets |= self.remarks.all_of(place, there)
         self.learnt.listed(
-            place, f"{started - OVERLAP:%Y-%m-%dT%H:%M:%SZ}", f"{self.now.isoformat()}" if is_full else ""
-        )
+            place, f"{started - OVERLAP:%Y-%m-%dT%H:%M:%SZ}",
+            self.now.isoformat() if is_full and not self._broken.keys() & mine.keys() else "",
+        )  # fmt: skip
         return tickets
+
+    def _read(self, ticket_id: str, reading: Callable[[], Ticket | None]) -> Ticket | None:
+        """What a reading tells of one ticket. Where it fails that ticket takes no part, and the others do."""
+        try:
+            return reading()
+        except Halted:
+            raise
+        except TrackerError as fault:
+            self._broken[ticket_id] = f"cannot be read: {str(fault).removeprefix(f'{self.name}: ')}"
+            return self._known.get(ticket_id)
 
     def _all(self, place: str) -> list[Json]:
         return list(self.calls_made.pages(f"/repos/{place}/issues", state="all", labels=LABEL, direction="asc"))
@@ -140,10 +173,13 @@ class GithubTracker:
     def _changed(self, place: str, since: str) -> list[Json]:
         """What changed of our own issues, whether they still carry our label or not."""
         found: list[Json] = []
+        first: datetime | None = None
         for author in self._authors():
             found += self.calls_made.pages(
-                f"/repos/{place}/issues", state="all", creator=author, since=since, sort="updated", direction="asc"
+                f"/repos/{place}/issues", state="all", creator=author, since=since, sort="created", direction="asc"
             )
+            first = first or self.calls_made.first_at  # between two listings there may be a long wait
+        self.calls_made.first_at = first
         return found
 
     def _authors(self) -> list[str]:
@@ -188,7 +224,9 @@ class GithubTracker:
         known = self._known.get(ticket_id)
         body = item.get("body") or ""
         told = carried(body)
-        labels = [label["name"] for label in item.get("labels") or ()]
+        labels = {label["name"].lower() for label in item.get("labels") or ()}
+        if known and told.marker and told.marker.key != known.marker.key:
+            told = replace(told, marker=None)  # a key never changes: somebody else wrote this
         is_open = item["state"] == "open"
         closed_at = _time(item.get("closed_at"))
         closed_as = "" if is_open else _closed_as(item)
@@ -199,7 +237,8 @@ class GithubTracker:
             id=ticket_id, url=str(item.get("html_url", "")), tracker=self.name, marker=ours, is_open=is_open,
             title=str(item.get("title", "")), closed_as=closed_as, closed_at=None if is_open else closed_at,
             closed_by_us=not is_open and _is_our_closing(told.closed, closed_as, closed_at),
-            damaged=told.marker is None or LABEL not in labels, place=place, outside=told.outside,
+            damaged=told.marker is None or (LABEL not in labels and not self._drops_labels(ticket_id)), place=place,
+            outside=told.outside,
             comments=int(item.get("comments") or 0),
             duplicate_of=known.duplicate_of if known else "", remarks=known.remarks if known else (),
         )  # fmt: skip
@@ -221,9 +260,10 @@ class GithubTracker:
         try:
             item: Json = self.calls_made.get(f"/repos/{place}/issues/{number}")
         except Refused as refusal:
-            if refusal.status in (404, 410):
-                raise Deleted(f"{self.name}: {ticket_id}", "is no more", "a person deleted it") from refusal
-            raise
+            if refusal.status not in (404, 410):
+                raise
+            self.places.stands(place)
+            raise Deleted(f"{self.name}: {ticket_id}", "is no more", "a person deleted it") from refusal
         return item
 
     # -- before writing ----------------------------------------------------------------------------------
@@ -261,6 +301,8 @@ class GithubTracker:
             "title": content.title, "body": written("", content.marker, content.block), "labels": labels,
             "assignees": list(content.marker.assignees[:MOST_ASSIGNEES]), **self.places.fields(place),
         }  # fmt: skip
+        if len(body["body"]) > BODY_LIMIT:
+            raise TrackerError(f"{self.name}: {place}", "the ticket is longer than GitHub takes", "group otherwise")
         item = self.calls_made.write("POST", f"/repos/{place}/issues", body, lambda: self._filed(place, content.marker))
         self._check(place, item, body)
         ticket = self._ticket("#".join(map(str, placed(item))), item, place, content.marker)
@@ -279,10 +321,8 @@ class GithubTracker:
 
     def _filed(self, place: str, marker: Marker) -> Json | None:
         """The issue that a create whose answer was lost has made."""
-        since = (self.calls_made.server_time or self.now) - timedelta(hours=1)
-        found = self.calls_made.pages(
-            f"/repos/{place}/issues", state="all", labels=LABEL, since=f"{since:%Y-%m-%dT%H:%M:%SZ}"
-        )
+        since = (self.calls_made.server_time or self.now) - timedelta(hours=1)  # not by label: it may be dropped
+        found = self.calls_made.pages(f"/repos/{place}/issues", state="all", since=f"{since:%Y-%m-%dT%H:%M:%SZ}")
         for item in found:
             told = carried(item.get("body") or "").marker
             if told and told.key == marker.key and self._is_ours(item):
@@ -299,12 +339,21 @@ class GithubTracker:
             )
         elif author and not self.learnt.authors:
             self.learnt.authors.append(author)
-        labels = {label["name"] for label in item.get("labels") or ()}
+        labels = {label["name"].lower() for label in item.get("labels") or ()}
         people = {user["login"].lower() for user in item.get("assignees") or ()}
-        dropped = [name for name in sent["labels"] if name not in labels]
+        dropped = [name for name in sent["labels"] if name.lower() not in labels]
         dropped += [name for name in sent["assignees"] if name.lower() not in people]
+        self._check_label(place, item)
         if dropped:
             self.notes.append(f"{self.name}: {place} dropped {', '.join(dropped)}: the token may not set them there")
+
+    def _check_label(self, place: str, item: Json) -> None:
+        """Where our label is dropped as well, its absence is no damage: putting it back would never end."""
+        labels = {label["name"].lower() for label in item.get("labels") or ()}
+        self.learnt.place(place).drops_labels = LABEL not in labels
+
+    def _drops_labels(self, ticket_id: str) -> bool:
+        return self.learnt.place(ticket_id.rpartition("#")[0]).drops_labels
 
     def edit(self, ticket_id: str, edit: Edit) -> Ticket:
         """Change an issue: a fresh read, the comment, and one write for all the rest."""
@@ -326,7 +375,10 @@ class GithubTracker:
             self._comment(now_id, item, edit.comment, edit.comment_digest)
         change = self._change(item, old, edit, placed(item)[0])
         if change:
+            had = {label["name"] for label in item.get("labels") or ()}
             item = self.calls_made.write("PATCH", _path(now_id), change)
+            if LABEL not in had:
+                self._check_label(placed(item)[0], item)
         if known and now_id != ticket_id:
             self._known[now_id] = replace(known, id=now_id)
         ticket = self._ticket(now_id, item, place, old)
@@ -345,7 +397,7 @@ class GithubTracker:
             marker, block, change["title"] = edit.content.marker, edit.content.block, edit.content.title
             wanted = merged(labels, label_set(old), label_set(marker))
             assigned = merged(people, old.assignees, marker.assignees)[:MOST_ASSIGNEES]
-        wanted += [LABEL] if LABEL not in wanted else []
+        wanted += [LABEL] if LABEL not in {name.lower() for name in wanted} else []
         closing = edit.state == "closed"
         closed = f"{edit.closed_as} {self._server_now():%Y-%m-%dT%H:%M:%SZ}" if closing else ""
         kept = told.closed if not edit.state else ""

@@ -6,6 +6,7 @@ https://docs.github.com/en/rest, https://docs.github.com/en/rest/using-the-rest-
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,15 @@ API = "https://api.github.com"
 ACTIONS_BOT = "github-actions[bot]"
 _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 _SLOW_DOWN = re.compile(r"secondary rate limit|abuse detection|rate limit exceeded", re.IGNORECASE)
+_REMEDIES = {
+    403: "see what the token may do there",
+    404: "correct `repo`, or let the token's owner see it",
+    410: "turn issues on there, or correct `repo`",
+}
+_SIGNING_IN = (GithubException, ValueError, jwt.exceptions.PyJWTError)
 Json = Any
+
+logging.getLogger("github").setLevel(logging.WARNING)  # the library tells of each redirect on stderr
 
 
 class Refused(TrackerError):
@@ -84,7 +93,7 @@ class Calls:
     def login(self) -> str:
         """Who we are. `GITHUB_TOKEN` may not ask, and is the bot of Actions."""
         if self.settings.app:
-            return f"{self._integration().get_app().slug}[bot]"
+            return self.caller.read(self._app_login)
         try:
             return str(self.get("/user")["login"])
         except Refused as refusal:
@@ -93,35 +102,38 @@ class Calls:
             raise
 
     def _send(self, verb: str, path: str, parameters: dict[str, Any], body: Json = None) -> tuple[dict[str, str], Json]:
-        requester = self._connected()
-        if verb == "GET":
-            self.reads += 1
-        else:
-            self.writes += 1
         try:
+            requester = self._connected()
+            if verb == "GET":
+                self.reads += 1
+            else:
+                self.writes += 1
             status, headers, text = requester.requestJson(verb, path, parameters, None, body)
         except requests.exceptions.RequestException as fault:
-            raise Unanswered(_plain(fault)) from fault
-        except GithubException as fault:  # a token of an installation is fetched on the way
-            raise self._refusal(path, int(fault.status), {}, str(fault.data)) from fault
+            raise Unanswered(f"{_plain(fault)} at {verb} {self._base()}{path}") from fault
+        except _SIGNING_IN as fault:  # the token of an installation is fetched on the way
+            raise self._signed_out(fault) from fault
         except RuntimeError as fault:
-            raise TrackerError(f"{self.name}: {path}", str(fault), "correct `url` in triagebot.yaml") from fault
+            said = str(fault).partition(", ")[0]  # the rest is advice for who calls the library
+            raise TrackerError(f"{self.name}: {path}", said, "correct `url` in triagebot.yaml") from fault
         self._note(headers)
-        return headers, self._answer(path, status, headers, text)
+        return headers, self._answer(verb, path, status, headers, text)
 
-    def _answer(self, path: str, status: int, headers: dict[str, str], text: str) -> Json:
+    def _answer(self, verb: str, path: str, status: int, headers: dict[str, str], text: str) -> Json:
+        to = f"to {verb} {self._base()}{path}"
         if status >= 500:
-            raise Unanswered(f"GitHub answered {status}")
+            raise Unanswered(f"GitHub answered {status} {to}")
         if status >= 400:
             raise self._refusal(path, status, headers, text)
         if status >= 300:
-            raise Refused(f"{self.name}: {path}", status, "it is elsewhere now", "correct `repo`")
-        if not text:
+            there = headers.get("location") or "an unnamed place"
+            raise Refused(f"{self.name}: {path}", status, f"redirected to {there}", "correct `repo` or `url`")
+        if status == 204:
             return None
         try:
             return json.loads(text)
         except ValueError as fault:
-            raise Unanswered("GitHub's answer ends early") from fault
+            raise Unanswered(f"what came as answer {to} is not, or not all of, JSON") from fault
 
     def _refusal(self, path: str, status: int, headers: dict[str, str], text: str) -> Exception:
         said = _message(text)
@@ -131,7 +143,22 @@ class Calls:
         place = f"{self.name}: {path}"
         if status == 401:
             return Halted(place, f"401: {said}", f"renew the token in {self._variable()}")
-        return Refused(place, status, said)
+        return Refused(place, status, said, _REMEDIES.get(status, ""))
+
+    def _signed_out(self, fault: Exception) -> Exception:
+        """Why a GitHub App gets no token."""
+        if not isinstance(fault, GithubException):
+            return Halted(self.name, f"{self._variable()} holds no private key", "put the PEM file's text in")
+        status, headers = int(fault.status), {name.lower(): value for name, value in (fault.headers or {}).items()}
+        text = json.dumps(fault.data)
+        said = f"the GitHub App cannot sign in: {status}: {_message(text)}"
+        if status >= 500:
+            return Unanswered(said)
+        told = self._refusal("/app", status, headers, text)
+        return told if isinstance(told, Throttled) else Halted(self.name, said, f"check `app` and {self._variable()}")
+
+    def _base(self) -> str:
+        return self.settings.url.rstrip("/") or self.endpoint
 
     def _asked(self, after: str) -> float | None:
         if after.isdigit():
@@ -155,7 +182,7 @@ class Calls:
     def _connected(self) -> Any:
         if self._requester is None:
             client = github.Github(
-                auth=self._auth(), base_url=self.settings.url.rstrip("/") or self.endpoint, retry=None,
+                auth=self._auth(), base_url=self._base(), retry=None,
                 timeout=int(self.settings.timeout) or 1, seconds_between_requests=None, seconds_between_writes=None,
                 user_agent="triagebot",
             )  # fmt: skip
@@ -166,29 +193,29 @@ class Calls:
         app = self.settings.app
         if not app:
             return Auth.Token(self._secret(self.settings.token_env))
+        installation = app.installation
+        if installation is None:
+            owner, repo = self.settings.repo.split("/")
+            installation = self._integration().get_repo_installation(owner, repo).id
+        return Auth.AppAuth(app.id, self._secret(app.key_env)).get_installation_auth(installation)
+
+    def _app_login(self) -> str:
         try:
-            installation = app.installation
-            if installation is None:
-                owner, repo = self.settings.repo.split("/")
-                installation = self._integration().get_repo_installation(owner, repo).id
-            return Auth.AppAuth(app.id, self._secret(app.key_env)).get_installation_auth(installation)
-        except (GithubException, requests.exceptions.RequestException) as fault:
-            raise TrackerError(self.name, f"the GitHub App cannot sign in: {_plain(fault)}", "check `app`") from fault
+            return f"{self._integration().get_app().slug}[bot]"
+        except requests.exceptions.RequestException as fault:
+            raise Unanswered(f"{_plain(fault)} at GET {self._base()}/app") from fault
+        except _SIGNING_IN as fault:
+            raise self._signed_out(fault) from fault
 
     def _integration(self) -> GithubIntegration:
         app = self.settings.app
         if app is None:
             raise TrackerError(self.name, "is no GitHub App")
-        try:
-            return GithubIntegration(
-                auth=Auth.AppAuth(app.id, self._secret(app.key_env)),
-                base_url=self.settings.url.rstrip("/") or self.endpoint, retry=None, timeout=int(self.settings.timeout),
-                seconds_between_requests=None, seconds_between_writes=None,
-            )  # fmt: skip
-        except (ValueError, jwt.exceptions.PyJWTError) as fault:
-            raise TrackerError(
-                self.name, f"{app.key_env} holds no private key", "put the PEM file's text in"
-            ) from fault
+        return GithubIntegration(
+            auth=Auth.AppAuth(app.id, self._secret(app.key_env)),
+            base_url=self._base(), retry=None, timeout=int(self.settings.timeout) or 1,
+            seconds_between_requests=None, seconds_between_writes=None,
+        )  # fmt: skip
 
     def _variable(self) -> str:
         return self.settings.app.key_env if self.settings.app else self.settings.token_env
@@ -196,7 +223,7 @@ class Calls:
     def _secret(self, variable: str) -> str:
         value = self.secrets.get(variable, "")
         if not value:
-            raise TrackerError(
+            raise Halted(
                 self.name, f"the environment variable {variable} is not set", f"set {variable}, or name another one"
             )
         return value
@@ -224,7 +251,8 @@ def _plain(fault: Exception) -> str:
     """A transport fault in a few words, without addresses and tokens of the library's."""
     words = {
         requests.exceptions.Timeout: "no answer in time", requests.exceptions.SSLError: "no secure connection",
-        requests.exceptions.ConnectionError: "the connection failed", GithubException: "refused",
+        requests.exceptions.ConnectionError: "the connection failed",
     }  # fmt: skip
     said = next((word for kind, word in words.items() if isinstance(fault, kind)), "the answer broke off")
-    return f"{said} ({type(fault).__name__})"
+    within = getattr(fault.args[0], "reason", None) if fault.args else None  # such as an unknown host name
+    return f"{said} ({type(within if isinstance(within, Exception) else fault).__name__})"

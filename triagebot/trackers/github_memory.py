@@ -13,13 +13,15 @@ import msgspec
 class PlaceMemory:
     """A repository. `since`: where the next listing starts; `full`: when all was listed last.
 
-    `labels`: those that are known to exist; `people`: login -> `yes` or `no` and the day when it was asked.
+    `labels`: those that are known to exist; `people`: login -> `yes` or `no` and the day when it was asked;
+    `drops_labels`: whether GitHub dropped our label when we last set it.
     """
 
     since: str = ""
     full: str = ""
     labels: list[str] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)
+    drops_labels: bool = False
 
 
 @dataclass

@@ -53,6 +53,11 @@ class Places:
         if why := self._why_not(place):
             raise TrackerError(self.name, why)
 
+    def stands(self, place: str) -> None:
+        """Raises `TrackerError` where the repository itself is away: that its tickets are says nothing of them."""
+        if not self.calls.get(f"/repos/{place}").get("has_issues", True):
+            raise Refused(f"{self.name}: {place}", 410, "its issues are turned off", "turn them on, or correct `repo`")
+
     def fields(self, place: str) -> Json:
         """What else a new issue gets: a milestone, a type."""
         told: Json = {"milestone": self._milestones[place]} if place in self._milestones else {}
@@ -81,13 +86,18 @@ class Places:
 
     def _asked(self, place: str) -> str:
         repo = self.calls.get(f"/repos/{place}")
+        now = str(repo.get("full_name") or place)
+        if now.lower() != place.lower():
+            return f"{place} was renamed to {now}; write `repo: {now}`"
         if not repo.get("private") and not self.settings.public:
             return (
                 f"{place} is public: tickets would publish vulnerabilities that are not fixed; "
                 "write `public: true` if that is meant"
             )
-        if not repo.get("has_issues", True) or repo.get("archived"):
-            return f"{place} takes no issues: they are disabled, or it is archived"
+        if repo.get("archived"):
+            return f"{place} is archived: nothing can be written; unarchive it, or correct `repo`"
+        if not repo.get("has_issues", True):
+            return f"{place} has its issues turned off; turn them on, or correct `repo`"
         if self.settings.milestone:
             found = {m["title"]: m["number"] for m in self.calls.pages(f"/repos/{place}/milestones", state="open")}
             if self.settings.milestone not in found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -24,13 +24,14 @@ Json = dict[str, Any]
 class Remarks:
     """Reads comments, and who may decide."""
 
-    def __init__(self, calls: Calls, learnt: Memory) -> None:
-        self.calls, self.learnt = calls, learnt
+    def __init__(self, calls: Calls, learnt: Memory, former: Collection[str] = ()) -> None:
+        """`former`: names under which we filed before; what they say is ours too."""
+        self.calls, self.learnt, self.former = calls, learnt, former
         self._may: dict[tuple[str, str], bool] = {}
 
     def since(self, place: str, tickets: Mapping[str, Ticket], since: str) -> dict[str, Ticket]:
         """The tickets with what was said in the repository since then: one listing for all of them."""
-        said = self.calls.pages(f"/repos/{place}/issues/comments", since=since, sort="updated", direction="asc")
+        said = self.calls.pages(f"/repos/{place}/issues/comments", since=since, sort="created", direction="asc")
         by_ticket: dict[str, list[Json]] = {}
         for comment in said:
             number = str(comment.get("issue_url", "")).rpartition("/")[2]
@@ -51,7 +52,7 @@ class Remarks:
         duplicate_of = ticket.duplicate_of
         for comment in comments:
             text, by = str(comment.get("body") or ""), str((comment.get("user") or {}).get("login", ""))
-            if by in self.learnt.authors:
+            if by in self.learnt.authors or by in self.former:
                 continue
             if found := _DUPLICATE.match(text):
                 duplicate_of = f"{found['repo'] or place}#{found['number']}"
@@ -66,8 +67,8 @@ class Remarks:
             return None
         told = str(comment["id"])
         at = datetime.fromisoformat(comment.get("updated_at") or comment["created_at"]).astimezone(UTC)
-        shown = () if told in ticket.marker.heard else ticket.marker.shown
-        return Remark(told, by, at, text, self._may_decide(place, by), shown)
+        remark = Remark(told, by, at, text, self._may_decide(place, by), ticket.marker.shown)
+        return replace(remark, shown=()) if remark.mark in ticket.marker.heard else remark
 
     def _may_decide(self, place: str, login: str) -> bool:
         """Write access, by the repository's own word: being a member of its organisation is not enough."""

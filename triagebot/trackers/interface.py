@@ -13,10 +13,13 @@ from typing import Any, Literal, Protocol
 
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Content, Remark, Ticket
+from triagebot.render import marker
 
 BEGIN = "<!-- triagebot:begin -->"
 END = "<!-- triagebot:end -->"
-_BLOCK = re.compile(re.escape(BEGIN) + r".*?" + re.escape(END), re.DOTALL)
+MARKER = re.compile(r"<!-- triagebot:marker (?P<told>\{.*?\}) -->\n?", re.DOTALL)
+_BLOCK = re.compile(f"{BEGIN}(?:(?!{BEGIN}).)*?{END}", re.DOTALL)
+"""From the last begin before an end: a begin that people quote takes none of their text away."""
 
 
 @dataclass(frozen=True)
@@ -132,16 +135,24 @@ class Tracker(Protocol):
 def merged(held: Sequence[str], ours: Collection[str], now: Collection[str]) -> list[str]:
     """Names (labels, people) after a change of ours: what people added stays, what they removed stays away.
 
-    `held`: what stands there; `ours`: what we had set; `now`: what we would set.
+    `held`: what stands there; `ours`: what we had set; `now`: what we would set. Servers do not tell case apart.
     """
-    kept = [name for name in held if name not in ours or name in now]
-    return [*kept, *(name for name in now if name not in ours and name not in kept)]
+    set_before, wanted, there = ({name.casefold() for name in names} for names in (ours, now, held))
+    kept = [name for name in held if name.casefold() not in set_before or name.casefold() in wanted]
+    return [*kept, *(name for name in now if name.casefold() not in set_before | there)]
+
+
+def managed(body: str) -> re.Match[str] | None:
+    """The managed block: where people have copied it or quote its borders, the first one with a marker of ours."""
+    found = list(_BLOCK.finditer(body))
+    ours = (block for block in found if (said := MARKER.search(block[0])) and marker.read(said["told"])[0])
+    return next(ours, found[0] if found else None)
 
 
 def splice(body: str, block: str) -> str:
     """The body with the managed block replaced, or added at its end where it has none."""
-    managed = f"{BEGIN}\n{block.strip()}\n{END}"
-    if _BLOCK.search(body):
-        return _BLOCK.sub(lambda _: managed, body, count=1)
+    told = f"{BEGIN}\n{block.strip()}\n{END}"
+    if found := managed(body):
+        return body[: found.start()] + told + body[found.end() :]
     body = body.replace(BEGIN, "").replace(END, "")  # half a border: what stood beside it may be theirs
-    return f"{body.rstrip()}\n\n{managed}\n" if body.strip() else f"{managed}\n"
+    return f"{body.rstrip()}\n\n{told}\n" if body.strip() else f"{told}\n"

@@ -20,6 +20,7 @@ import yaml
 
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
+from triagebot.render.marker import is_sound
 from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Known, Listing, Survey, merged, splice
 
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
@@ -222,7 +223,8 @@ def _marker(front: Mapping[str, Any]) -> Marker | None:
         if not isinstance(listed, list):
             return None
         values[name] = tuple(str(v) for v in listed)
-    return Marker(**{"stream": "main", **values})
+    marker = Marker(**{"stream": "main", **values})
+    return marker if is_sound(marker) else None
 
 
 def _closing(front: Mapping[str, Any]) -> str:

@@ -49,7 +49,10 @@ class Clock:
 
 @dataclass
 class Caller:
-    """Makes calls for one tracker, one after the other. `pause`: seconds between the ends of two writes."""
+    """Makes calls for one tracker, one after the other. `pause`: seconds between the ends of two writes.
+
+    Once it halted it makes no more: what still asks is told so at once, and waits for nothing.
+    """
 
     name: str
     pause: float = 0.0
@@ -58,6 +61,7 @@ class Caller:
     waited: float = 0.0
     _written: float | None = None
     _failures: int = 0
+    _halt: Halted | None = None
 
     def read(self, call: Callable[[], T]) -> T:
         """The call's result; tried again until it is answered. Raises `TrackerError` where it is not."""
@@ -94,8 +98,19 @@ class Caller:
             retry=tenacity.retry_if_exception_type(faults), stop=tenacity.stop_after_attempt(ATTEMPTS), wait=self._wait,
             sleep=self._sleep, before_sleep=self._tell, reraise=True,
         )  # fmt: skip
+        if self._halt:
+            raise self._halt
         try:
-            done = retrying(call)
+            done = self._settled(lambda: retrying(call))
+        except Halted as halt:
+            self._halt = halt
+            raise
+        self._failures = 0
+        return done
+
+    def _settled(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
         except Throttled as fault:
             raise Halted(self.name, str(fault), "the next run goes on") from fault
         except Unanswered as fault:
@@ -103,14 +118,14 @@ class Caller:
             if self._failures >= IN_A_ROW:
                 raise Halted(self.name, f"no answer: {fault}", "the next run goes on") from fault
             raise TrackerError(self.name, f"no answer: {fault}", "the next run tries again") from fault
-        self._failures = 0
-        return done
 
     def _wait(self, state: RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None
         if not isinstance(fault, Throttled):
             return float(2 ** (state.attempt_number - 1))
-        seconds = fault.seconds if fault.seconds is not None else 60.0 * 2 ** (state.attempt_number - 1)
+        seconds = fault.seconds
+        if seconds is None:
+            return min(60.0 * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT)
         if seconds > LONGEST_WAIT:
             raise Halted(self.name, f"{fault}, for {seconds / 60:.0f} minutes more", "the next run goes on") from fault
         return seconds

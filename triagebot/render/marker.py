@@ -1,0 +1,120 @@
+"""What a ticket carries about itself, as text: short enough for thousands of findings, and checked when it is read.
+
+People can edit it, by accident or to see what happens: what is not as we write it counts as not there.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from triagebot.model import Marker
+
+_MANY = 50
+"""So many ids stand as they are; more are packed."""
+
+_INERT = {"<": "\\u003c", ">": "\\u003e", "@": "\\u0040", "#": "\\u0023", "--": "-\\u002d"}
+_KEY = re.compile(r"image:[^\s:].*|upgrade:[^:\s]+:.+", re.DOTALL)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_IMAGE = re.compile(r"[^.\s]+\.[^.\s]+\.[^.\s]+")
+_CLOSED = re.compile(r"[a-z-]* \d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
+
+
+def told(marker: Marker, closed: str = "") -> str:
+    """The marker in one line of JSON in which nothing acts. `closed`: what is noted when we close the ticket."""
+    values: dict[str, Any] = {k: v for k, v in msgspec.to_builtins(marker).items() if v}
+    if len(marker.shown) > _MANY:
+        values |= {"serious": _flags(marker)} if marker.serious else {}
+        values["shown"] = _packed(marker.shown, 8)
+    if len(marker.images) > _MANY:
+        values["images"] = _packed([image.replace(".", "") for image in marker.images], 24)
+    if len(marker.held) > _MANY:
+        values["held"] = _by_day(marker.held)
+    said = msgspec.json.encode(values | ({"closed": closed} if closed else {})).decode()
+    for text, inert in _INERT.items():
+        said = said.replace(text, inert)
+    return said
+
+
+def read(said: str) -> tuple[Marker | None, str]:
+    """(the marker, what was noted at our closing); no marker where it says anything that we would not."""
+    try:
+        values = msgspec.json.decode(said, type=dict[str, Any])
+        closed = str(values.pop("closed", ""))
+        marker = msgspec.convert({"stream": "main", **_unpacked(values)}, Marker)
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None, ""
+    if not is_sound(marker):
+        return None, ""
+    return marker, closed if _CLOSED.fullmatch(closed) and _is_day(closed.partition(" ")[2][:10]) else ""
+
+
+def is_sound(marker: Marker) -> bool:
+    """Whether a marker can be one of ours."""
+    texts = (marker.key, marker.stream, marker.digest, marker.priority, marker.due, marker.rules)
+    if not all(isinstance(text, str) for text in texts):
+        return False
+    return bool(
+        _KEY.fullmatch(marker.key)
+        and re.fullmatch(r"(P\d)?", marker.priority)
+        and (not marker.due or _is_day(marker.due))
+        and all(_IMAGE.fullmatch(image) for image in marker.images)
+    )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(_DAY.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _packed(ids: Sequence[str], width: int) -> str | list[str]:
+    """Ids of hex digits in half the room and more; as they are where one is something else."""
+    if not all(re.fullmatch(rf"[0-9a-f]{{{width}}}", one) for one in ids):
+        return list(ids)
+    return base64.b64encode(bytes.fromhex("".join(ids))).decode()
+
+
+def _ids(told: Any, width: int) -> list[str]:
+    if not isinstance(told, str):
+        return list(told)
+    digits = base64.b64decode(told, validate=True).hex()
+    return [digits[at : at + width] for at in range(0, len(digits), width)]
+
+
+def _flags(marker: Marker) -> str | list[str]:
+    """Which of the findings shown are serious: one bit each, in hex."""
+    serious = set(marker.serious)
+    if [one for one in marker.shown if one in serious] != list(marker.serious):
+        return list(marker.serious)
+    return f"{int('1' + ''.join('1' if one in serious else '0' for one in marker.shown), 2):x}"
+
+
+def _by_day(held: Iterable[str]) -> dict[str, str | list[str]]:
+    days: dict[str, list[str]] = {}
+    for entry in held:
+        finding, _, until = entry.partition(":")
+        days.setdefault(until, []).append(finding)
+    return {until: _packed(findings, 8) for until, findings in sorted(days.items())}
+
+
+def _unpacked(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with lists of ids."""
+    made = dict(values)
+    if "shown" in made:
+        made["shown"] = _ids(made["shown"], 8)
+    if isinstance(made.get("serious"), str):
+        bits = f"{int(made['serious'], 16):b}"[1:]
+        made["serious"] = [one for one, bit in zip(made["shown"], bits, strict=True) if bit == "1"]
+    if isinstance(made.get("images"), str):
+        made["images"] = [f"{i[:8]}.{i[8:16]}.{i[16:]}" for i in _ids(made["images"], 24)]
+    if isinstance(made.get("held"), dict):
+        held = made["held"].items()
+        made["held"] = sorted(f"{one}:{until}" for until, packed in held for one in _ids(packed, 8))
+    return made
