@@ -181,7 +181,7 @@ def make_plan(config: Config, view: View, options: Options) -> Plan:
     """What this run would do."""
     settings = config.settings
     policy = planning.Policy(options.now, settings.limits, settings.done_grace, options.allow_mass_close)
-    foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith(f"{settings.group_by}:")}
+    foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith((f"{settings.group_by}:", "posture:"))}
     return planning.make(view.drafts, view.facts, view.held, policy, foreign)
 
 

@@ -14,9 +14,9 @@ import polars as pl
 
 from triagebot.decisions import Held, said
 from triagebot.files import Exemption, Rule, TeamFile
-from triagebot.identity import finding_id, masked, package_name
+from triagebot.identity import finding_id, masked, package_name, place_of
 from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
-from triagebot.rules import NO_RULE, digest
+from triagebot.rules import NO_RULE, VULNERABILITY, digest
 from triagebot.versions import branch_fix, split
 
 
@@ -64,15 +64,17 @@ def drafts(
     keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
     unverified = lines.unverified()
     every = [item for items in by_key.values() for item in items]
+    away = {key for key in keys if foreign(key, grouping) or _left(key, by_key, markers, every)}
     made = (
         _draft(
             key,
             by_key.get(key, []),
-            every if foreign(key, grouping) else [],
+            every if key in away else [],
             markers.get(key, []),
             gone,
             seen,
             key in unverified,
+            key in away,
             grouping,
         )
         for key in keys
@@ -85,8 +87,8 @@ def _renamed(ticket: Ticket, grouping: Grouping) -> Ticket:
     kind, _, rest = ticket.marker.key.partition(":")
     named, _, subject = rest.partition(":")
     for team_id, team in grouping.teams.teams.items():
-        if kind == "upgrade" and named in team.was and named not in grouping.teams.teams:
-            return replace(ticket, marker=replace(ticket.marker, key=f"upgrade:{team_id}:{subject}"))
+        if kind != "image" and named in team.was and named not in grouping.teams.teams:
+            return replace(ticket, marker=replace(ticket.marker, key=f"{kind}:{team_id}:{subject}"))
     return ticket
 
 
@@ -108,7 +110,7 @@ class _Lines:
     def relevant(self, tickets: Sequence[Ticket]) -> list[_Judged]:
         """Findings whose rule says ticket or attach, and all that a ticket shows, whatever rules say now."""
         acting = [i for i, rule in enumerate(self.rules) if rule.action in ("ticket", "attach")]
-        rows = self.judged.filter(pl.col("kind") == "vulnerability").with_columns(acts=pl.col("rule").is_in(acting))
+        rows = self.judged.with_columns(acts=pl.col("rule").is_in(acting))
         rows = pl.concat([rows.filter("acts"), self._shown(rows.filter(~pl.col("acts")), tickets)])
         details = self._details(rows)
         return [self._judged(row, details[row["asset"], row["package"], row["vulnerability"]])
@@ -116,7 +118,7 @@ class _Lines:
 
     def unverified(self) -> set[str]:
         """The keys with a finding that nobody looked at again."""
-        rows = self.judged.filter(~pl.col("verified")).select("asset", "team", "source_package", "package")
+        rows = self.judged.filter(~pl.col("verified")).select("kind", "asset", "team", "source_package", "package")
         return {self._key(*row) for row in rows.unique().iter_rows()}
 
     def _shown(self, rows: pl.DataFrame, tickets: Sequence[Ticket]) -> pl.DataFrame:
@@ -125,10 +127,12 @@ class _Lines:
         keys = [t.marker.key.removesuffix(f"@{self.grouping.stream}") for t in tickets]
         assets = [key.partition(":")[2] for key in keys if key.startswith("image:")]
         sources = [key.split(":", 2)[2] for key in keys if key.startswith("upgrade:")]
+        places = [key.split(":", 2)[2] for key in keys if key.startswith(POSTURE)]
         name = pl.col("package").str.extract(r"([^/]+)$")
         near = rows.filter(
             pl.col("asset").is_in(assets) | pl.col("source_package").is_in(sources) | name.is_in(sources)
-        )
+            | pl.any_horizontal([pl.lit(False), *(pl.col("asset").str.starts_with(place) for place in places)])
+        )  # fmt: skip
         meant = [finding_id(*finding) in ids for finding in near.select(FINDING).iter_rows()]
         return near.filter(pl.Series(meant, dtype=pl.Boolean))
 
@@ -161,12 +165,18 @@ class _Lines:
             installed=tuple(sorted({installed for _, installed, _ in places if installed})),
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
         )  # fmt: skip
-        key = self._key(asset, row["team"], row["source_package"], package)
+        key = self._key(row["kind"], asset, row["team"], row["source_package"], package)
         return _Judged(key, line, rule, bool(row["baseline"]))
 
-    def _key(self, asset: str, team: str, source: str, package: str) -> str:
+    def _key(self, kind: str, asset: str, team: str, source: str, package: str) -> str:
+        if kind != VULNERABILITY:
+            return keyed(f"{POSTURE}{team}:{place_of(asset)}", self.grouping.stream)
         grouped = f"upgrade:{team}:{source or package_name(package)}"
         return keyed(f"image:{asset}" if self.grouping.by == "image" else grouped, self.grouping.stream)
+
+
+POSTURE = "posture:"
+"""How the keys of tickets begin that are about configuration and secrets: `posture:<team>:<namespace or image>`."""
 
 
 def keyed(key: str, stream: str) -> str:
@@ -233,6 +243,7 @@ def _draft(
     gone: Mapping[str, Gone],
     seen: _Coverage,
     has_unverified: bool,
+    is_away: bool,
     grouping: Grouping,
 ) -> Draft | None:
     shown = {finding for t in tickets for finding in t.marker.shown}
@@ -251,7 +262,7 @@ def _draft(
         seen,
         grouping.digest,
     )
-    if foreign(key, grouping) and shown - set(gone):
+    if is_away and shown - set(gone):
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
@@ -263,7 +274,8 @@ def _draft(
     images = {image for asset in assets for image in seen.images.get(asset, ())}
     team_id = _team(key, subject, grouping)
     team = grouping.teams.teams[team_id]
-    former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
+    kind = key.partition(":")[0]
+    former = [keyed(f"{kind}:{old}:{subject}", grouping.stream) for old in team.was if kind != "image"]
     attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
     left = sorted((gone[f] for f in shown if f in gone), key=lambda g: (g.name, g.vulnerability, g.id))
     below = tuple(i.line.id for i in every if i.line.verified and i.rule.action != "ticket" and i.line.id in shown)
@@ -273,13 +285,23 @@ def _draft(
         want=want, rules=grouping.digest, lines=_sorted(lines), attached=_sorted(attached),
         excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=below, scanned_at=max(at, default=None), former_keys=tuple(former) if key.startswith("upgrade:") else (),
+        below=below, scanned_at=max(at, default=None), former_keys=tuple(former), regrouped=is_away,
     )  # fmt: skip
 
 
 def foreign(key: str, grouping: Grouping) -> bool:
     """Whether a key is of another grouping than the present one."""
-    return not key.startswith(f"{grouping.by}:")
+    return not key.startswith((f"{grouping.by}:", POSTURE))
+
+
+def _left(
+    key: str, by_key: Mapping[str, list[_Judged]], tickets: Mapping[str, list[Ticket]], every: Sequence[_Judged]
+) -> bool:
+    """Whether all that the tickets of a key showed has another key now: its owner changed."""
+    if key in by_key or key not in tickets:
+        return False
+    shown = {finding for ticket in tickets[key] for finding in ticket.marker.shown}
+    return any(item.line.id in shown for item in every)
 
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:

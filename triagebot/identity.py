@@ -19,9 +19,12 @@ _TAG = re.compile(r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
 _PORTED = re.compile(r"^[^/:]+:\d+/")
 _CVE = re.compile(r"^CVE-\d{4}-\d{4,}$", re.IGNORECASE)
 _GHSA = re.compile(r"^GHSA(-[0-9a-z]{4}){3}$", re.IGNORECASE)
-_CHECK = re.compile(r"^(?:AVD-)?(?P<family>KSV|KCV|DS|AWS|AZU|GCP|GIT|DIG|OPNSTK|NIF|OCI|CLDSTK)-?(?P<number>\d{2,4})$", re.IGNORECASE)
+_CHECK = re.compile(
+    r"^(?:AVD-)?(?P<family>KSV|KCV|DS|AWS|AZU|GCP|GIT|DIG|OPNSTK|NIF|OCI|CLDSTK)-?(?P<number>\d{2,4})$", re.IGNORECASE
+)
 _BULLETIN = re.compile(
-    r"^(DSA|DLA|DTSA|RH[SBE]A|ALAS[0-9A-Z]*|USN|ELSA|ELBA|(open)?SUSE-(SU|RU|OU)|ALSA|ALBA|RLSA|RXSA|GLSA|FEDORA|MGASA|PHSA|CGA)[-:]",
+    r"^(DSA|DLA|DTSA|RH[SBE]A|ALAS[0-9A-Z]*|USN|EL[SB]A|(open)?SUSE-[SRO]U|AL[SB]A|RLSA|RXSA|GLSA|FEDORA|MGASA|PHSA|CGA)"
+    r"[-:]",
     re.IGNORECASE,
 )
 _HEX_WORD = re.compile(r"(?<![0-9A-Za-z])g?[0-9a-f]{7,}(?![0-9A-Za-z])")
@@ -42,8 +45,9 @@ DISTRO_PURL = {
 
 LANGUAGE_PURL = {
     "npm": "npm", "yarn": "npm", "pnpm": "npm", "node-pkg": "npm", "bun": "npm", "javascript": "npm",
-    "pypi": "pypi", "pip": "pypi", "pipenv": "pypi", "poetry": "pypi", "python-pkg": "pypi", "python": "pypi", "uv": "pypi",
-    "pylock": "pypi", "maven": "maven", "jar": "maven", "pom": "maven", "gradle": "maven", "java": "maven",
+    "pypi": "pypi", "pip": "pypi", "pipenv": "pypi", "poetry": "pypi", "python-pkg": "pypi", "python": "pypi",
+    "uv": "pypi", "pylock": "pypi", "maven": "maven", "jar": "maven", "pom": "maven", "gradle": "maven",
+    "java": "maven",
     "java-archive": "maven", "sbt": "maven", "gomod": "golang", "gobinary": "golang", "golang": "golang",
     "gomodules": "golang", "go-module": "golang", "golangdep": "golang", "govendor": "golang",
     "bundler": "gem", "gemspec": "gem", "rubygems": "gem", "gem": "gem", "composer": "composer",
@@ -205,7 +209,7 @@ def build_package(kind: str, name: str) -> str:
 
 
 def package_name(package: str) -> str:
-    """What people call it: `pkg:apk/alpine/busybox` -> `busybox`, `pkg:maven/a.b/c` -> `a.b:c`, `check:KSV-0012` -> `KSV-0012`."""
+    """What people call it: `pkg:apk/alpine/busybox` -> `busybox`, `pkg:maven/a.b/c` -> `a.b:c`; `check:X` -> `X`."""
     if not package.startswith("pkg:"):
         return package.partition(":")[2] or package
     purl_type, _, path = package.removeprefix("pkg:").partition("/")

@@ -257,6 +257,13 @@ class Draft:
     below: tuple[str, ...] = ()
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
+    regrouped: bool = False
+    """Its findings have other keys now: it moves once they have a home."""
+
+    @property
+    def is_posture(self) -> bool:
+        """Whether it is about configuration and secrets."""
+        return self.key.startswith("posture:")
 
     @property
     def priority(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,14 +17,13 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from triagebot import formats
+from triagebot import archive, formats
 from triagebot.errors import InputError, ReportError
 from triagebot.formats import ROW, Report
 from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
 
 CLOCK_SKEW = timedelta(minutes=10)
-FILE_LIMIT = 2 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -89,35 +87,17 @@ def _label(path: Path) -> str:
     return name
 
 
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(relative name, content) of each file, in a stable order."""
+def _files(path: Path) -> Iterator[tuple[str, bytes | ReportError]]:
+    """(relative name, content) of each file, in a stable order; for one that is not to be read, why."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file() and ".git" not in p.parts):
-            yield file.relative_to(path).as_posix(), _content(file)
+            yield file.relative_to(path).as_posix(), archive.content(file, path)
     elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
-        yield from _members(path)
+        yield from archive.members(path)
     elif path.is_file():
-        yield path.name, _content(path)
+        yield path.name, archive.content(path)
     else:
         raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
-
-
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > FILE_LIMIT:
-        return b""
-    return path.read_bytes()
-
-
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The regular files of an archive, read without unpacking it: links and odd paths cannot lead anywhere."""
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isfile() and member.size <= FILE_LIMIT:
-                    content = archive.extractfile(member)
-                    yield member.name.removeprefix("./"), content.read() if content else b""
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(str(path), f"not a readable archive: {error}", "pack it again with tar -czf") from error
 
 
 class _Tables:
@@ -136,7 +116,10 @@ class _Tables:
         self.left_out: dict[str, int] = {}
         self.templates = [_template(t) for t in reading.image_paths]
 
-    def take(self, name: str, data: bytes) -> None:
+    def take(self, name: str, data: bytes | ReportError) -> None:
+        if isinstance(data, ReportError):
+            self._fail(name, data)
+            return
         if not formats.is_report_like(data, name):
             self.ignored += 1
             return
@@ -145,9 +128,11 @@ class _Tables:
             for report in reports:
                 self._add(name, report)
         except ReportError as error:
-            placed = ReportError(name, error.cause, error.remedy)
-            self.errors.append(placed)
-            self._cover(name, Report(""), error=error.cause)
+            self._fail(name, error)
+
+    def _fail(self, name: str, error: ReportError) -> None:
+        self.errors.append(ReportError(name, error.cause, error.remedy))
+        self._cover(name, Report(""), error=error.cause)
 
     def _add(self, name: str, report: Report) -> None:
         if report.scanned_at and report.scanned_at > self.reading.now + CLOCK_SKEW:
@@ -190,7 +175,7 @@ class _Tables:
         for template in self.templates:
             if found := template.search(name):
                 return parse_image(found["image"])
-        return parse_image(re.sub(r"\.(json|ya?ml)$", "", Path(name).name))
+        return parse_image(re.sub(r"(\.(json|ya?ml|sarif|cdx|xml))+$", "", Path(name).name))
 
     def loaded(self, label: str) -> Loaded:
         coverage = pl.DataFrame(self.coverage, schema=COVERAGE)

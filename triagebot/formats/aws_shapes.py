@@ -272,4 +272,3 @@ class Hub(Struct, rename="pascal"):
             v.vendor.url if v.vendor else "", self.last_observed_at or self.updated_at,
             tuple(v.related_vulnerabilities or ()), packages, left_out,
         )  # fmt: skip
-

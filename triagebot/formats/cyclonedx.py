@@ -1,8 +1,8 @@
 """CycloneDX 1.2 to 1.7 with vulnerabilities, JSON; XML comes here through `cyclonedx_xml`.
 
-A bill of materials that names no vulnerability looks the same whether nothing was found or nothing was looked for. It
-counts as looked at only where the tool is a vulnerability scanner and nothing else; elsewhere it is a failed report, for
-a list of components must never read as "everything fixed". https://cyclonedx.org/docs/1.6/json/
+A bill of materials that names no vulnerability looks the same whether nothing was found or nothing was looked for.
+It counts as looked at only where the tool is a vulnerability scanner and nothing else; elsewhere it is a failed
+report, for a list of components must never read as "everything fixed". https://cyclonedx.org/docs/1.6/json/
 """
 
 from __future__ import annotations

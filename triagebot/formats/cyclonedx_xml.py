@@ -28,7 +28,11 @@ def as_json(text: bytes) -> bytes:
             inside.append({**_vulnerability(element), "affects": [{"ref": component.get("bom-ref"), "versions": []}]})
     vulnerabilities = [*inside, *map(_vulnerability, _children(_child(root, "vulnerabilities"), "vulnerability"))]
     held = any(_name(element) == "vulnerabilities" for element in root.iter())
-    made: dict[str, Any] = {"bomFormat": "CycloneDX", "specVersion": "xml", "metadata": _metadata(_child(root, "metadata"))}
+    made: dict[str, Any] = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "xml",
+        "metadata": _metadata(_child(root, "metadata")),
+    }
     made["components"] = [_component(c) for c in _children(_child(root, "components"), "component")]
     if held:
         made["vulnerabilities"] = vulnerabilities

@@ -34,26 +34,28 @@ _CALLED = {"amazonlinux": "amazon", "ubi": "redhat"}
 _FAMILY = {"wolfi": "apk", "chainguard": "apk", "alpine": "apk", "ubuntu": "deb", "debian": "deb"}
 _MARKED = {"alpine": "apk", "debian": "deb", "ubuntu": "deb"}
 
+_FILES = {
+    "package.json": "npm", "package-lock.json": "npm", "yarn.lock": "npm", "pnpm-lock.yaml": "npm", "bun.lock": "npm",
+    "node.js": "npm", "pom.xml": "maven", "gradle.lockfile": "maven", "build.sbt.lock": "maven", "java": "maven",
+    "pipfile.lock": "pypi", "poetry.lock": "pypi", "uv.lock": "pypi", "python": "pypi", "gemfile.lock": "gem",
+    "ruby": "gem", "go.mod": "golang", "go.sum": "golang", "composer.lock": "composer", "installed.json": "composer",
+    "php": "composer", "cargo.lock": "cargo", "packages.lock.json": "nuget", "packages.config": "nuget",
+    "conan.lock": "conan", "podfile.lock": "cocoapods", "mix.lock": "hex", "pubspec.lock": "pub",
+    "package.resolved": "swift", "environment.yml": "conda", "environment.yaml": "conda",
+}  # fmt: skip
+"""The files in which package managers keep what they installed, and the groups under which Trivy sums them up."""
+
 _PATHS = (
-    ("npm", re.compile(r"(^|/)(node_modules/|package\.json$|package-lock\.json$|yarn\.lock$|pnpm-lock\.yaml$|bun\.lock$)|^node\.js$")),
-    ("maven", re.compile(r"\.(jar|war|ear|par|hpi|jpi)(/|:|$)|(^|/)(pom\.xml|gradle\.lockfile|build\.sbt\.lock)$|^java$")),
-    ("pypi", re.compile(
-        r"(site|dist)-packages/|\.(egg-info|dist-info|egg)(/|$)|(^|/)(requirements[\w.-]*\.txt|pipfile\.lock|poetry\.lock|uv\.lock)$|^python$"
-    )),
-    ("gem", re.compile(r"\.gemspec$|(^|/)gemfile\.lock$|^ruby$")),
-    ("golang", re.compile(r"(^|/)go\.(mod|sum)$")),
-    ("composer", re.compile(r"(^|/)(composer\.lock|installed\.json)$|^php$")),
-    ("cargo", re.compile(r"(^|/)cargo\.lock$")),
-    ("nuget", re.compile(r"\.deps\.json$|(^|/)packages\.(lock\.json|config)$|\.csproj$")),
-    ("conan", re.compile(r"(^|/)conan\.lock$")),
-    ("cocoapods", re.compile(r"(^|/)podfile\.lock$")),
-    ("hex", re.compile(r"(^|/)mix\.lock$")),
-    ("pub", re.compile(r"(^|/)pubspec\.lock$")),
-    ("swift", re.compile(r"(^|/)package\.resolved$")),
+    ("npm", re.compile(r"(^|/)node_modules/")),
+    ("maven", re.compile(r"\.([jwep]ar|[hj]pi)(/|:|$)")),
+    ("pypi", re.compile(r"(site|dist)-packages/|\.(egg|dist)-info(/|$)|\.egg(/|$)|(^|/)requirements[\w.-]*\.txt$")),
+    ("pypi", re.compile(r"(^|/)pylock[\w.-]*\.toml$")),
+    ("gem", re.compile(r"\.gemspec$")),
+    ("nuget", re.compile(r"\.deps\.json$|\.csproj$")),
     ("bitnami", re.compile(r"(^|/)opt/bitnami/([^/]+|.*\.spdx[^/]*)$")),
-    ("conda", re.compile(r"(^|/)conda-meta/|(^|/)environment\.ya?ml$")),
-)  # fmt: skip
-"""Where each package manager keeps what it installed; paths in lower case."""
+    ("conda", re.compile(r"(^|/)conda-meta/")),
+)
+"""Where else they keep it. Paths in lower case."""
 
 _GO = re.compile(r"^[a-z0-9-]+(\.[a-z0-9-]+)+/.+|^stdlib$", re.IGNORECASE)
 
@@ -69,8 +71,6 @@ def distribution(versions: Iterable[str], image: str = "") -> str:
         if name:
             counted[name] += 1
     marked = counted.most_common(1)[0][0] if counted else ""
-    if counted.get("ubuntu") and marked == "debian":
-        marked = "ubuntu"  # packages that Ubuntu takes over from Debian keep Debian's mark
     named = next((n for n in _NAMES if re.search(rf"(?<![a-z]){n}(?![a-z])", image.lower())), "")
     if not marked:
         return _CALLED.get(named, named)
@@ -85,10 +85,20 @@ def os_package(distro: str, name: str) -> str:
     return build_package(distro or "unknown", name) if name else ""
 
 
+def is_of_language(path: str) -> bool:
+    """Whether a path is one where a package manager of a language keeps what it installed."""
+    return bool(_kind(path))
+
+
+def _kind(path: str) -> str:
+    where = path.lower().replace("\\", "/")
+    named = _FILES.get(where.rpartition("/")[2], "")
+    return named or next((kind for kind, mark in _PATHS if mark.search(where)), "")
+
+
 def language_package(path: str, name: str) -> str:
     """A package of a language, from the path of what installed it and from how it is called."""
-    where = path.lower().replace("\\", "/")
-    kind = next((kind for kind, mark in _PATHS if mark.search(where)), "")
+    kind = _kind(path)
     if not kind and _GO.match(name):
         kind = "golang"
     if not kind and re.fullmatch(r"[\w.-]+:[\w.-]+", name):

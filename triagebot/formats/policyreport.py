@@ -1,8 +1,9 @@
 """PolicyReport and ClusterPolicyReport of Kyverno and others, and the reports that followed them.
 
-Groups wgpolicyk8s.io, reports.x-k8s.io and openreports.io. A result names its resources, or the report its scope. A rule
-that Kyverno wrote itself for the owners of pods (`autogen-…`) is the rule that it was made from, and a pod is what owns
-it: both say one thing. The times in results tell when a result last changed, not when it was looked at, and are not used.
+Groups wgpolicyk8s.io, reports.x-k8s.io and openreports.io. A result names its resources, or the report its scope. A
+rule that Kyverno wrote itself for the owners of pods (`autogen-…`) is the rule that it was made from, and a pod is what
+owns it: both say one thing. The times in results tell when a result last changed, not when it was looked at, and are
+not used.
 https://github.com/kubernetes-sigs/wg-policy-prototypes, https://openreports.io, https://kyverno.io/docs/policy-reports/
 """
 
@@ -112,7 +113,9 @@ def _is_ours(d: Document) -> bool:
     """A report of these groups; or, without its head, results that name a policy each."""
     if d.api_version:
         return d.api_version.startswith(_GROUPS) and d.kind.endswith("Report")
-    return isinstance(d.results, list) and bool(d.results) and all(r.policy and (r.result or r.status) for r in d.results)
+    return (
+        isinstance(d.results, list) and bool(d.results) and all(r.policy and (r.result or r.status) for r in d.results)
+    )
 
 
 def _report(reports: dict[tuple[str, str], Report], image: str, source: str) -> Report:
@@ -169,7 +172,7 @@ def _title(result: Result) -> str:
 
 
 def _places(document: Document, result: Result) -> Iterator[str]:
-    listed = [r for r in (result.resources or result.subjects or ()) if r.name]
+    listed: list[Resource | None] = [r for r in (result.resources or result.subjects or ()) if r.name]
     for resource in listed or [None]:
         yield _place(document, resource)
 
@@ -187,4 +190,11 @@ def _place(document: Document, resource: Resource | None) -> str:
     return workload(found.kind, found.name, namespace or (found.name if found.kind == "Namespace" else ""))
 
 
-_CLUSTER_WIDE = ("Node", "Namespace", "ClusterRole", "ClusterRoleBinding", "PersistentVolume", "CustomResourceDefinition")
+_CLUSTER_WIDE = (
+    "Node",
+    "Namespace",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "PersistentVolume",
+    "CustomResourceDefinition",
+)

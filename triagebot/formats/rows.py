@@ -46,8 +46,8 @@ def vulnerability(
     told = state or ("fixed" if fixed else "unknown")
     for chosen in named:
         row: Row = (
-            "vulnerability", package or UNNAMED, source_package, installed, fixed, told, bool(fixed), chosen, severity(level),
-            level_source, cvss, location, title[:_TITLE], url,
+            "vulnerability", package or UNNAMED, source_package, installed, fixed, told, bool(fixed), chosen,
+            severity(level), level_source, cvss, location, title[:_TITLE], url,
         )  # fmt: skip
         report.rows.append(row)
 
@@ -101,7 +101,6 @@ def secret(report: Report, rule: str, path: str, *, level: str = "", level_sourc
 def built(kind: str, name: str, distro: str = "") -> str:
     """A package from the scanner's type and name; of an OS type (`deb`), the distribution says which."""
     return build_package(distro if kind in OS_TYPES and distro else kind, name) if name else ""
-
 
 
 def fold_checks(report: Report) -> None:

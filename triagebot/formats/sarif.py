@@ -1,7 +1,8 @@
 """SARIF 2.1.0 of Trivy, Grype, Snyk Container and Dockle.
 
 SARIF has no place for a package: each scanner writes it into messages and rules in its own way, so each has its own
-flavour here. SARIF of other tools (code scanners) names lines of code, not packages, and is refused with the tool's name.
+flavour here. SARIF of other tools (code scanners) names lines of code, not packages, and is refused with the tool's
+name.
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
 

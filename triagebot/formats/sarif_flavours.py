@@ -8,7 +8,7 @@ https://github.com/snyk/cli/blob/main/src/lib/formatters/open-source-sarif-outpu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from html import unescape
 from typing import Any
@@ -145,8 +145,6 @@ def trivy(report: Report, run: Run, entries: Entries) -> None:
     report.digest = digests[0].rpartition("@")[2] if digests else image_id if isinstance(image_id, str) else ""
     stamp = told.get("scanTimestamp")
     report.scanned_at = report.scanned_at or when(stamp if isinstance(stamp, str) else None)
-    if report.image and not (tags or digests or report.digest):
-        report.image = f"file://{report.image}"
     uris = _image_uris(name if isinstance(name, str) else "", entries)
     said = [(result, rule, _fields(result.message.text)) for result, rule in entries]
     versions = [f.get(f"{which} Version", "") for r, _, f in said if r.uri in uris for which in ("Installed", "Fixed")]
@@ -189,12 +187,15 @@ def _trivy_package(report: Report, result: Result, rule: Rule, fields: Mapping[s
 def _image_uris(name: str, entries: Entries) -> frozenset[str]:
     """The locations that stand for the image itself: there OS packages lie.
 
-    Trivy gives the repository without registry and tag, or the path of an archive.
+    Trivy gives the repository without registry and tag, or the path of an archive. A rule is of the first package that
+    has the CVE, so that its name alone does not tell.
     """
     if name:
         path = parse_image(name).asset.partition("/")[2]
         return frozenset({name, path, path.removeprefix("library/"), name.partition(":")[0]})
-    return frozenset(r.uri for r, rule in entries if rule.name == "OsPackageVulnerability" and "." not in r.uri[-6:])
+    return frozenset(
+        r.uri for r, rule in entries if rule.name == "OsPackageVulnerability" and not guess.is_of_language(r.uri)
+    )
 
 
 def grype(report: Report, run: Run, entries: Entries) -> None:

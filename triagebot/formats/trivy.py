@@ -115,8 +115,10 @@ def read(data: bytes) -> Sequence[Report] | None:
     found = decoded(_OBJECT, data)
     if found is None:
         return None
-    if found.resources is not UNSET or found.misconfigurations is not None or (
-        found.cluster_name is not UNSET and found.vulnerabilities is not None
+    if (
+        found.resources is not UNSET
+        or found.misconfigurations is not None
+        or (found.cluster_name is not UNSET and found.vulnerabilities is not None)
     ):
         return _kubernetes(found)
     told = found.metadata is not None or found.image_id or found.repo_tags

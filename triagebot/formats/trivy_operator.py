@@ -1,7 +1,7 @@
 """Reports of the Trivy Operator, as `kubectl get … -o json` or `-o yaml` gives them.
 
-A single resource, a list (bare or `kind: List`), or a mapping of lists by resource name. Vulnerabilities and secrets are
-of the image, failed checks of the workload. https://aquasecurity.github.io/trivy-operator/latest/docs/crds/
+A single resource, a list (bare or `kind: List`), or a mapping of lists by resource name. Vulnerabilities and secrets
+are of the image, failed checks of the workload. https://aquasecurity.github.io/trivy-operator/latest/docs/crds/
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _PASSED_OVER = {
     "SbomReport": "bill of materials",
     "ClusterSbomReport": "bill of materials",
 }
+_SITE = "https://avd.aquasec.com/misconfig/"
 _LABEL = "trivy-operator.resource."
 _OLD_LABEL = "imgvuln.resource."
 
@@ -208,7 +209,11 @@ def _vulnerabilities(report: Report, body: Body) -> None:
             package = guess.os_package(distro, v.resource)
         elif not package:
             path = v.package_path or v.target
-            package = build_package(v.package_type, v.resource) if v.package_type else guess.language_package(path, v.resource)
+            package = (
+                build_package(v.package_type, v.resource)
+                if v.package_type
+                else guess.language_package(path, v.resource)
+            )
         if os_level:
             report.targets = frozenset({"os"})
         rows.vulnerability(
@@ -230,4 +235,4 @@ def _check(report: Report, check: Check) -> None:
         return
     rows.misconfiguration(report, check.check_id or check.title, level=check.severity, level_source="trivy",
                           title=check.title or next(iter(check.messages or ()), ""),
-                          url=f"https://avd.aquasec.com/misconfig/{check.check_id.lower()}" if check.check_id else "")  # fmt: skip
+                          url=f"{_SITE}{check.check_id.lower()}" if check.check_id else "")  # fmt: skip
