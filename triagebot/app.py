@@ -118,12 +118,16 @@ def read(config: Config, path: Path | None, options: Options) -> Loaded:
     """The scan as tables. Without one (the end of a stream): a scan of nothing."""
     if path is None:
         return scans.nothing(options.label or "end of stream", options.stream, options.now)
-    reading = Reading(
+    return scans.load(path, reading(config, options), options.progress)
+
+
+def reading(config: Config, options: Options) -> Reading:
+    """How the files of a scan are to be read."""
+    return Reading(
         now=options.now, taken_at=options.taken_at, label=options.label, stream=options.stream,
         image_paths=tuple(config.settings.image_paths),
         rewrites=tuple((r.match, r.as_) for r in config.settings.assets),
     )  # fmt: skip
-    return scans.load(path, reading, options.progress)
 
 
 def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:

@@ -306,7 +306,7 @@ def _left(
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
     def rank(line: Line) -> tuple[object, ...]:
-        return line.priority, SEVERITIES.index(line.severity), line.name, line.vulnerability, line.asset
+        return line.priority, SEVERITIES.index(line.severity), line.name, line.vulnerability, line.asset, line.package
 
     return tuple(sorted(lines, key=rank))
 

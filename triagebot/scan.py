@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _files(path: Path) -> Iterator[tuple[str, bytes | ReportError]]:
     """(relative name, content) of each file, in a stable order; for one that is not to be read, why."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file() and ".git" not in p.parts):
-            yield file.relative_to(path).as_posix(), archive.content(file, path)
+            yield file.relative_to(path).as_posix(), archive.content(file)
     elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
         yield from archive.members(path)
     elif path.is_file():
@@ -114,7 +115,8 @@ class _Tables:
         self.ignored = 0
         self.entries = 0
         self.left_out: dict[str, int] = {}
-        self.templates = [_template(t) for t in reading.image_paths]
+        for text in reading.image_paths:
+            _template(text)
 
     def take(self, name: str, data: bytes | ReportError) -> None:
         if isinstance(data, ReportError):
@@ -149,7 +151,7 @@ class _Tables:
             self.left_out[rule] = self.left_out.get(rule, 0) + count
 
     def _cover(self, name: str, report: Report, error: str) -> None:
-        image = self._image(name, report)
+        image = image_of(name, report.image, self.reading)
         self.said_at.append(report.scanned_at)
         self.coverage.append(
             {
@@ -166,16 +168,6 @@ class _Tables:
                 "targets": ",".join(sorted(report.targets)),
             }
         )
-
-    def _image(self, name: str, report: Report) -> Image:
-        image = parse_image(report.image) if report.image else self._image_from(name)
-        return Image(rewrite(image.asset, self.reading.rewrites), image.tag, image.digest)
-
-    def _image_from(self, name: str) -> Image:
-        for template in self.templates:
-            if found := template.search(name):
-                return parse_image(found["image"])
-        return parse_image(re.sub(r"(\.(json|ya?ml|sarif|cdx|xml))+$", "", Path(name).name))
 
     def loaded(self, label: str) -> Loaded:
         coverage = pl.DataFrame(self.coverage, schema=COVERAGE)
@@ -199,6 +191,20 @@ def _occurrences(columns: list[list[Any]], report_of: Iterable[int], coverage: p
     return placed.unique(maintain_order=True) if told_twice else placed
 
 
+def image_of(name: str, told: str, reading: Reading) -> Image:
+    """The image that a report is of: as it says itself, else as its path says by `image_paths`, else its file name."""
+    image = parse_image(told or _named_by(name, reading.image_paths))
+    return Image(rewrite(image.asset, reading.rewrites), image.tag, image.digest)
+
+
+def _named_by(name: str, templates: Iterable[str]) -> str:
+    for text in templates:
+        if found := _template(text).search(name):
+            return found["image"]
+    return re.sub(r"(\.(json|ya?ml|sarif|cdx|xml))+$", "", Path(name).name)
+
+
+@lru_cache(maxsize=64)
 def _template(text: str) -> re.Pattern[str]:
     before, mark, after = text.partition("{image}")
     if not mark:

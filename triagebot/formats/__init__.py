@@ -13,7 +13,7 @@ from triagebot.errors import ReportError
 from triagebot.formats import cyclonedx_xml, documents
 from triagebot.formats.interface import ROW, Format, Report
 
-__all__ = ["FORMATS", "ROW", "Format", "Report", "is_report_like", "nearest", "read"]
+__all__ = ["FORMATS", "ROW", "Format", "Report", "is_report_like", "nearest", "read", "reason"]
 
 _NAMES = (
     "trivy", "grype", "snyk", "sarif", "cyclonedx", "osv", "trivy_operator", "aws", "harbor", "clair", "xray",
@@ -117,6 +117,14 @@ def _one(text: bytes) -> tuple[str, Sequence[Report]]:
         "", f"no known report ({_described(text)})" + (f"; nearest: {near}" if near else ""),
         f"triagebot reads {known}; export one of these",
     )  # fmt: skip
+
+
+def reason(data: bytes, name: str) -> str:
+    """Why a file is taken for a format: the words in it that only such a document has, as far as it shows them."""
+    look = documents.text_of(data)[:_LOOK]
+    words = {m.group().strip(b"\"': ") for f in FORMATS if f.NAME in name.split(" and ") for m in f.HINT.finditer(look)}
+    told = ", ".join(sorted(word.decode(errors="replace") for word in words))
+    return f"it says {told}" if told else "its shape is that of one"
 
 
 def nearest(text: bytes) -> str:

@@ -25,6 +25,7 @@ HINT = re.compile(rb'"(bomFormat|specVersion|bom-ref)"|cyclonedx', re.IGNORECASE
 _SCANNERS_ONLY = ("grype", "osv-scanner", "dependency-check", "jake", "retire.js")
 _RANK = ("critical", "high", "medium", "moderate", "low", "info", "none", "unknown")
 _EXCUSED = ("not_affected", "false_positive", "resolved", "resolved_with_pedigree")
+_OS = ("pkg:apk/", "pkg:deb/", "pkg:rpm/")
 _STATE = {"will_not_fix": "wont-fix", "can_not_fix": "wont-fix"}
 
 
@@ -136,7 +137,11 @@ def read(data: bytes) -> Sequence[Report] | None:
     metadata = found.metadata or Metadata()
     tools = metadata.tools.components if isinstance(metadata.tools, Makers) else metadata.tools
     tool = (tools or [Maker()])[0]
-    report = Report(tool.name.lower() or NAME, scanner_version=tool.version, scanned_at=when(metadata.timestamp))
+    name = tool.name.lower() or NAME
+    # Trivy itself also finds secrets, which CycloneDX has no place for: it is another look than Trivy's own report.
+    report = Report(
+        f"{name}-{NAME}" if name == "trivy" else name, scanner_version=tool.version, scanned_at=when(metadata.timestamp)
+    )
     subject = metadata.component or Component()
     _describe(report, subject)
     if not listed and tool.name.lower() not in _SCANNERS_ONLY:
@@ -200,20 +205,17 @@ def _fill(report: Report, v: Vulnerability, held: dict[str, Component], distro: 
         ref = affected.ref.partition("#")[2] if affected.ref.startswith("urn:cdx:") else affected.ref
         component = held.get(ref) or held.get(unquote(ref)) or Component(purl=ref if ref.startswith("pkg:") else "")
         fixed = _fix(v, component)
+        package = _package(component, distro, v.source)
+        os_name = component.name if package.startswith(_OS) else ""
         rows.vulnerability(
-            report, v.id, _package(component, distro, v.source), others=[r.id for r in v.references or ()],
-            source_package=component.told("aquasecurity:trivy:SrcName") or _own_name(component),
+            report, v.id, package, others=[r.id for r in v.references or ()],
+            source_package=component.told("aquasecurity:trivy:SrcName") or os_name,
             installed=component.version or next((x.version for x in affected.versions or () if x.version), ""),
             fixed=fixed, state="" if fixed else next((_STATE[r] for r in responses if r in _STATE), ""),
             level=level, level_source=level_source, cvss=max(scores, default=None),
-            location="" if _own_name(component) else component.told("aquasecurity:trivy:FilePath", "*:path"),
+            location="" if os_name else component.told("aquasecurity:trivy:FilePath", "*:path"),
             title=v.description, url=v.source.url if v.source else "",
         )  # fmt: skip
-
-
-def _own_name(component: Component) -> str:
-    """The name of an OS package; empty for one of a language."""
-    return component.name if component.purl.startswith(("pkg:apk/", "pkg:deb/", "pkg:rpm/")) else ""
 
 
 def _package(component: Component, distro: str, source: Source | None) -> str:

@@ -99,8 +99,8 @@ def _kind(path: str) -> str:
 def language_package(path: str, name: str) -> str:
     """A package of a language, from the path of what installed it and from how it is called."""
     kind = _kind(path)
-    if not kind and _GO.match(name):
-        kind = "golang"
+    if kind in ("", "bitnami") and _GO.match(name):
+        kind = "golang"  # Bitnami lists what it compiled beside what it packed
     if not kind and re.fullmatch(r"[\w.-]+:[\w.-]+", name):
         kind = "maven"
     return build_package(kind or "unknown", name) if name else ""

@@ -75,7 +75,8 @@ def read(data: bytes) -> Sequence[Report] | None:
 
 
 def _report(body: Body) -> Report:
-    report = Report(body.scanner.name.lower() or NAME, scanner_version=body.scanner.version.removeprefix("v"))
+    name = body.scanner.name.lower()
+    report = Report(f"{NAME}-{name}" if name else NAME, scanner_version=body.scanner.version.removeprefix("v"))
     report.scanned_at = when(body.generated_at)
     listed = body.vulnerabilities if isinstance(body.vulnerabilities, list) else []
     if body.artifact and body.artifact.repository:
@@ -91,7 +92,7 @@ def _report(body: Body) -> Report:
         rows.vulnerability(
             report, v.id, guess.os_package(distro, v.package) if os_level else language,
             source_package=v.package if os_level else "", installed=v.version, fixed=v.fix_version or "",
-            level=v.severity, level_source=report.scanner, cvss=cvss.score_v3 or cvss.score_v2, title=v.description,
+            level=v.severity, level_source=name or NAME, cvss=cvss.score_v3 or cvss.score_v2, title=v.description,
             url=next(iter(v.links or ()), ""),
         )  # fmt: skip
     report.fold_repeats()

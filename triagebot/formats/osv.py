@@ -130,6 +130,12 @@ def _image(source: Source) -> str:
     return named if parse_image(named).asset else ""
 
 
+def _inside(source: Source) -> str:
+    """The path of a source, without the image that it lies in."""
+    _, mark, path = source.path.partition(":/")
+    return f"/{path}" if mark and source.type in ("os", "artifact") else source.path
+
+
 def _fill(report: Report, source: Source, found: Found) -> None:
     package = found.package
     ecosystem, _, _ = package.ecosystem.partition(":")
@@ -151,7 +157,8 @@ def _fill(report: Report, source: Source, found: Found) -> None:
             source_package=package.name if os_level else "", installed=package.version or package.commit,
             fixed=", ".join(_fixes(v, package, ecosystem)), level=told or _rated(score),
             level_source="osv" if told else "cvss" if score else "", cvss=score,
-            location="" if os_level else source.path, title=v.summary, url=f"https://osv.dev/{v.id}" if v.id else "",
+            location="" if os_level else _inside(source), title=v.summary,
+            url=f"https://osv.dev/{v.id}" if v.id else "",
         )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ HINT = re.compile(rb"wgpolicyk8s\.io|reports\.x-k8s\.io|openreports\.io|\"?(Clus
 
 _GROUPS = ("wgpolicyk8s.io/", "reports.x-k8s.io/", "openreports.io/")
 _LEFT_OUT = {"pass": "passed", "skip": "skipped", "error": "error"}
+_SCANNERS = ("trivy", "kube-bench", "kubescape", "falco")
 _AUTOGEN = re.compile(r"^autogen-(cronjob-)?")
 _MOVING = re.compile(r"[.;]? *(rule \S+ )?(\S+\[\d+\] )?failed at path .*$|[.;]? *rule \S+ failed.*$", re.IGNORECASE)
 
@@ -119,7 +120,9 @@ def _is_ours(d: Document) -> bool:
 
 
 def _report(reports: dict[tuple[str, str], Report], image: str, source: str) -> Report:
-    scanner = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-") or NAME
+    engine = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")
+    # What a scanner writes here is less than it writes itself: it is another look.
+    scanner = f"{NAME}-{engine}" if engine in _SCANNERS else engine or NAME
     return reports.setdefault((image, scanner), Report(scanner, image=image))
 
 

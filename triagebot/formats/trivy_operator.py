@@ -25,6 +25,14 @@ _CHECKS = (
     "ConfigAuditReport", "ClusterConfigAuditReport", "RbacAssessmentReport", "ClusterRbacAssessmentReport",
     "InfraAssessmentReport", "ClusterInfraAssessmentReport",
 )  # fmt: skip
+_SCANNER = {
+    "ExposedSecretReport": "trivy-operator secrets", "ConfigAuditReport": "trivy-operator config",
+    "ClusterConfigAuditReport": "trivy-operator config", "RbacAssessmentReport": "trivy-operator rbac",
+    "ClusterRbacAssessmentReport": "trivy-operator rbac", "InfraAssessmentReport": "trivy-operator infra",
+    "ClusterInfraAssessmentReport": "trivy-operator infra",
+}  # fmt: skip
+"""Each looks for something else: a report on secrets must not read as a look at packages that found none."""
+
 _PASSED_OVER = {
     "ClusterComplianceReport": "sums up other reports",
     "SbomReport": "bill of materials",
@@ -160,7 +168,10 @@ def _resources(data: bytes) -> list[Resource]:
 
 
 def _report(resource: Resource, body: Body) -> Report:
-    report = Report("trivy", scanned_at=when(body.update_timestamp) or when(resource.metadata.creation_timestamp))
+    report = Report(
+        _SCANNER.get(resource.kind, NAME),
+        scanned_at=when(body.update_timestamp) or when(resource.metadata.creation_timestamp),
+    )
     report.scanner_version = body.scanner.version if body.scanner else ""
     if resource.kind in _CHECKS or body.artifact is None:
         report.image = _workload(resource.metadata)
