@@ -192,20 +192,22 @@ def _package_of(purl: str) -> str:
     return PackageURL(type=parsed.type, namespace=namespace or None, name=name).to_string()
 
 
+UNNAMED = "pkg:generic/unnamed"
+"""The package of an entry that names none: it is kept, for a report must not look clean because it says little."""
+
+
 @lru_cache(maxsize=262144)
 def build_package(kind: str, name: str) -> str:
     """A package identity where a report gives no purl: from the scanner's type or distribution, and the name."""
     kind = kind.lower().partition(":")[0]
+    purl_type, namespace, last = LANGUAGE_PURL.get(kind, ""), "", name
     if kind in DISTRO_PURL:
-        distro_type, _, distro = DISTRO_PURL[kind].partition("/")
-        return package_of(PackageURL(type=distro_type, namespace=distro, name=name).to_string())
-    purl_type = LANGUAGE_PURL.get(kind)
-    if purl_type is None:
-        return f"pkg:generic/{quote(name, safe='+._-~/@')}"
-    if purl_type == "maven":
-        name = name.replace(":", "/", 1)
-    namespace, _, last = name.rpartition("/")
-    return package_of(PackageURL(type=purl_type, namespace=namespace or None, name=last or name).to_string())
+        purl_type, _, namespace = DISTRO_PURL[kind].partition("/")
+    elif purl_type:
+        namespace, _, last = (name.replace(":", "/", 1) if purl_type == "maven" else name).rpartition("/")
+    if purl_type and last.strip("/"):
+        return package_of(PackageURL(type=purl_type, namespace=namespace or None, name=last).to_string())
+    return f"pkg:generic/{quote(name, safe='+._-~/@')}" if name else UNNAMED
 
 
 def package_name(package: str) -> str:
@@ -238,6 +240,7 @@ def canonical(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, s
     `ids` holds the scanner's own id first. Every CVE among them is one canonical id (two CVEs are never one),
     else the GHSA, else the scanner's own. Vendor bulletins are the caller's to leave out.
     """
+    ids = tuple(i for i in ids if i)
     cves = tuple(dict.fromkeys(i.upper() for i in ids if _CVE.match(i)))
     ghsas = tuple(dict.fromkeys("GHSA" + i[4:].lower() for i in ids if _GHSA.match(i)))
     chosen = cves or ghsas[:1] or ids[:1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import cast
 
@@ -81,6 +81,9 @@ def _read(data: bytes) -> tuple[str, Sequence[Report]]:
         return _several(documents.from_yaml(text))
     try:
         return _one(text)
+    except UnicodeDecodeError:
+        # One broken character in a description must not cost a report; what it stood for is lost.
+        return _read(text.decode(errors="replace").encode())
     except msgspec.DecodeError as error:
         if "trailing characters" not in str(error):
             raise ReportError("", f"broken JSON: {error}", "scan the image again") from error
@@ -106,8 +109,7 @@ def _several(texts: list[bytes]) -> tuple[str, Sequence[Report]]:
 
 
 def _one(text: bytes) -> tuple[str, Sequence[Report]]:
-    peek = text[:_PEEK]
-    for candidate in sorted(FORMATS, key=lambda f: f.HINT.search(peek) is None):
+    for candidate in _likely(text[:_PEEK]):
         reports = candidate.read(text)
         if reports is not None:
             return candidate.NAME, reports
@@ -117,6 +119,17 @@ def _one(text: bytes) -> tuple[str, Sequence[Report]]:
         "", f"no known report ({_described(text)})" + (f"; nearest: {near}" if near else ""),
         f"triagebot reads {known}; export one of these",
     )  # fmt: skip
+
+
+def _likely(peek: bytes) -> Iterator[Format]:
+    """All formats, those first whose words a document begins with; one word is looked for at a time."""
+    others = []
+    for candidate in FORMATS:
+        if candidate.HINT.search(peek):
+            yield candidate
+        else:
+            others.append(candidate)
+    yield from others
 
 
 def reason(data: bytes, name: str) -> str:

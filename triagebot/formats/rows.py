@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from triagebot.formats.interface import Report, Row, severity
-from triagebot.identity import advisory_ids, build_package, canonical, check_id
+from triagebot.identity import UNNAMED, advisory_ids, build_package, canonical, check_id
 from triagebot.model import SEVERITIES
 
 OS_TYPES = ("apk", "deb", "rpm")
-UNNAMED = "pkg:generic/unnamed"
 _TITLE = 120
 
 
