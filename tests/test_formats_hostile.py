@@ -122,8 +122,10 @@ REPORT = (expected.FIXTURES / "trivy" / "same-fact.json").read_bytes()
 def test_an_odd_member_is_a_named_failure_and_the_rest_is_read(
     tmp_path: Path, odd: tarfile.TarInfo, cause: str
 ) -> None:
-    path = packed(tmp_path / "scan.tar.gz", (member("./good.json"), REPORT), (odd, b""))
+    latest = member("latest", tarfile.SYMTYPE, "1.2.0")
+    path = packed(tmp_path / "scan.tar.gz", (member("./good.json"), REPORT), (odd, b""), (latest, b""))
     loaded = scan.load(path, Reading(NOW))
+    assert loaded.ignored == 1, "a link that is not even called like a report"
     status = dict(loaded.scan.coverage.select("report", "status").iter_rows())
     assert status["good.json"] == "scanned"
     (error,) = loaded.errors

@@ -119,10 +119,10 @@ class _Tables:
             _template(text)
 
     def take(self, name: str, data: bytes | ReportError) -> None:
-        if isinstance(data, ReportError):
+        if isinstance(data, ReportError) and formats.is_report_like(b"", name):
             self._fail(name, data)
             return
-        if not formats.is_report_like(data, name):
+        if isinstance(data, ReportError) or not formats.is_report_like(data, name):
             self.ignored += 1
             return
         try:
