@@ -58,6 +58,19 @@ def test_every_encoding_that_shells_write(encoding: str) -> None:
     assert (name, report.image) == ("snyk", "registry.example/a/b:1.0")
 
 
+def test_one_broken_character_costs_no_report() -> None:
+    broken = json.dumps(SNYK).encode().replace(b'"t"', b'"caf\xe9"', 1)
+    assert b"\xe9" in broken
+    _, [report] = formats.read(broken)
+    assert {row[12] for row in report.rows} == {"caf\ufffd"}
+
+
+def test_a_package_without_a_name_is_kept() -> None:
+    nameless = {**SNYK, "vulnerabilities": [{"id": "SNYK-X-1", "severity": "high", "packageManager": "alpine:3.13"}]}
+    _, [report] = formats.read(json.dumps(nameless).encode())
+    assert [row[1] for row in report.rows] == ["pkg:generic/unnamed"]
+
+
 def test_a_snyk_entry_with_two_cves_is_two_rows_and_a_licence_is_none() -> None:
     _, [report] = formats.read(json.dumps(SNYK).encode())
     assert [row[7] for row in report.rows] == ["CVE-2026-0001", "CVE-2026-0002"]

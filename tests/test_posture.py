@@ -128,6 +128,25 @@ def test_the_headline_and_the_table_count_vulnerabilities_only(place: Place, tmp
     assert "| Payments | 0 | 0 | 0 | 0 | 2 | 1 | 0 |" in told.summary
 
 
+def test_what_a_report_on_a_cluster_says_of_packages_is_no_image(place: Place, tmp_path: Path) -> None:
+    made = policy("Deployment", "pay", "payments", LIMITS)
+    told = {"pkgName": "libssl3", "installedVersion": "3.3.0-r0", "fixedVersion": "3.3.0-r1"}
+    made["results"].append({"policy": "CVE-2026-1001", "result": "fail", "severity": "critical", "properties": told})
+    found = place.run(reports.write(tmp_path / "one", pay=made, web=image()), DAY)
+    assert found.document["totals"]["critical"]["total"] == 1
+    assert found.headline.endswith("1 of 1 images have critical or high vulns")
+    assert "image:k8s://cluster/payments/Deployment/pay" in place.open_keys()
+
+
+def test_a_check_that_begins_to_fail_is_written_into_the_ticket(place: Place, tmp_path: Path) -> None:
+    place.run(reports.write(tmp_path / "one", pay=policy("Deployment", "pay", "payments", ROOT)), DAY)
+    more = policy("Deployment", "pay", "payments", ROOT, "disallow-privileged/privileged")
+    told = place.run(reports.write(tmp_path / "two", pay=more), DAY + WEEK)
+    assert [(a["kind"], a["cause"]) for a in told.document["actions"]] == [("update", "content-changed")]
+    (text,) = bodies(place).values()
+    assert "Put right `privileged`" in text
+
+
 def test_the_same_scan_again_writes_nothing(place: Place, tmp_path: Path) -> None:
     scan = reports.write(tmp_path / "one", web=image("a"), pay=policy("Deployment", "pay", "payments", ROOT, LIMITS))
     place.run(scan, DAY)
@@ -152,6 +171,25 @@ def test_what_passes_is_fixed_and_what_is_not_looked_at_is_not(place: Place, tmp
     assert place.open_keys() == set()
     (closed,) = (text.decode() for text in place.ticket_bytes().values())
     assert "| Check | Policy or place | Before | After | Seen in scan |" in closed
+
+
+def test_an_inventory_of_images_retires_no_workload(place: Place, tmp_path: Path) -> None:
+    settings = (place.folder / "triagebot.yaml").read_text(encoding="utf-8")
+    (place.folder / "triagebot.yaml").write_text(f"{settings}inventory: images.txt\n", encoding="utf-8")
+    (place.folder / "images.txt").write_text("registry.example/shop/web:1.4\n", encoding="utf-8")
+    pay = policy("Deployment", "pay", "payments", ROOT)
+    place.run(reports.write(tmp_path / "one", pay=pay, web=image()), DAY)
+    told = place.run(reports.write(tmp_path / "two", web=image()), DAY + WEEK)
+    assert (told.document["diff"]["retired"], told.document["diff"]["unverified"]) == (0, 1)
+    assert "posture:payments:k8s://cluster/payments" in place.open_keys()
+
+
+def test_a_cluster_gets_its_name_like_a_moved_registry(place: Place, tmp_path: Path) -> None:
+    settings = (place.folder / "triagebot.yaml").read_text(encoding="utf-8")
+    moved = 'assets: [{match: "k8s://cluster/**", as: "k8s://prod/**"}]\n'
+    (place.folder / "triagebot.yaml").write_text(settings + moved, encoding="utf-8")
+    place.run(reports.write(tmp_path / "one", pay=policy("Deployment", "pay", "payments", ROOT)), DAY)
+    assert place.open_keys() == {"posture:payments:k8s://prod/payments"}
 
 
 def test_a_policy_that_could_not_be_evaluated_fixes_nothing(place: Place, tmp_path: Path) -> None:
@@ -276,3 +314,22 @@ def test_scan_text_is_inert_in_a_posture_ticket(place: Place, tmp_path: Path) ->
     assert body.count("<!-- triagebot:end -->") == 1
     assert "](http://evil)" not in prose
     assert "@team" not in prose
+
+
+def test_lines_that_read_alike_stand_in_one_order(place: Place, tmp_path: Path) -> None:
+    """The same name and CVE in two ecosystems: whatever order the tables have, the ticket has one."""
+    texts = []
+    for at, kinds in enumerate((("npm", "pypi"), ("pypi", "npm"))):
+        made = reports.trivy("registry.example/shop/web:1.4", [])
+        for kind in kinds:
+            entry = {
+                **reports.vulnerability("CVE-2026-1001", "same"),
+                "PkgIdentifier": {"PURL": f"pkg:{kind}/same@1.0"},
+            }
+            made["Results"].append({"Target": kind, "Class": "lang-pkgs", "Type": kind, "Vulnerabilities": [entry]})
+        other = Place.create(tmp_path / f"place-{at}")
+        other.run(reports.write(tmp_path / f"scan-{at}", web=made), DAY)
+        (text,) = bodies(other).values()
+        texts.append(text.partition("  shown:")[2].partition("\n")[0])
+    assert len(texts[0].split()) == 2
+    assert texts[0] == texts[1]

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from triagebot.errors import ArithmeticFault
-from triagebot.identity import Image, masked
+from triagebot.identity import NO_IMAGE, Image, masked
 from triagebot.model import (
     ALIASES,
     COVERAGE,
@@ -203,7 +203,8 @@ def _leaves(scope: Scope, coverage: pl.DataFrame) -> pl.Expr:
         tagged = [f"{i.asset}:{i.tag}" for i in scope.inventory if i.tag]
         here = coverage.select(pl.col("asset") + ":" + pl.col("tag")).to_series().to_list()
         image = pl.col("asset") + ":" + pl.col("tag")
-        leaves = leaves | ~(pl.col("asset").is_in(whole) | image.is_in([*tagged, *here]))
+        unlisted = ~(pl.col("asset").is_in(whole) | image.is_in([*tagged, *here]))
+        leaves = leaves | (unlisted & ~pl.col("asset").str.contains(NO_IMAGE))
     return leaves
 
 

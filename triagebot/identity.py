@@ -133,9 +133,8 @@ def workload(kind: str, name: str, namespace: str = "", cluster: str = "") -> st
     return "k8s://" + "/".join(place)
 
 
-def is_image(asset: str) -> bool:
-    """Whether an asset counts as an image, rather than as a thing in a cluster."""
-    return not asset.startswith("k8s://")
+NO_IMAGE = r"^(k8s://|arn:)"
+"""The assets that run in a cluster or a cloud: they are counted as no images, and no inventory of images lists them."""
 
 
 def place_of(asset: str) -> str:

@@ -10,11 +10,11 @@ from datetime import datetime
 import polars as pl
 
 from triagebot.files import TeamFile
+from triagebot.identity import NO_IMAGE
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Ticket
 from triagebot.render import number, percent, render, shares
 
 IMAGE = ["asset", "tag"]
-CLUSTER = "k8s://"
 VULNERABILITY = "vulnerability"
 
 
@@ -164,8 +164,8 @@ def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str
 
 
 def _images(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows about images: things in a cluster are assets too, and are counted as none."""
-    return table.filter(~pl.col("asset").str.starts_with(CLUSTER))
+    """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
+    return table.filter(~pl.col("asset").str.contains(NO_IMAGE))
 
 
 def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
