@@ -90,15 +90,16 @@ def _image_scan(found: Document) -> Report:
 
 
 def _by_resource(entries: list[Entry]) -> list[Report]:
-    """Findings come one by one; those of one resource are one report. Its time is the latest of its findings."""
+    """Findings come one by one; those of one resource are one report.
+
+    When each was last observed says nothing of when the list was made: it would go back as findings are fixed.
+    """
     reports: dict[str, Report] = {}
     for entry in entries:
         where = entry.resource
         image = _pulled(where.registry, where.region, where.repository, where.tag, where.digest) \
             if where.repository else re.sub(r":\$LATEST$", "", where.arn)  # fmt: skip
         report = reports.setdefault(f"{image}@{where.digest}", Report(_INSPECTOR, image=image, digest=where.digest))
-        at = when(entry.seen_at)
-        report.scanned_at = max(filter(None, (report.scanned_at, at)), default=None)
         _fill(report, entry)
     for report in reports.values():
         report.fold_repeats()

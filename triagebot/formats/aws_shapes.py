@@ -42,7 +42,6 @@ class Entry:
     severity: str = ""
     score: float | None = None
     url: str = ""
-    seen_at: str = ""
     related: tuple[str, ...] = ()
     packages: tuple[Package, ...] = field(default=())
     left_out: str = ""
@@ -139,8 +138,6 @@ class Inspector(Struct, rename="camel"):
     title: str = ""
     severity: str = ""
     inspector_score: float | None = None
-    updated_at: str = ""
-    last_observed_at: str = ""
     package_vulnerability_details: PackageDetails | None = None
     resources: list[InspectorResource] | None = None
 
@@ -163,7 +160,7 @@ class Inspector(Struct, rename="camel"):
         for resource in self.resources or [InspectorResource(self.finding_arn)]:
             yield Entry(
                 resource.told(), details.vulnerability_id if details else "", self.title, self.severity,
-                self.inspector_score, details.source_url if details else "", self.last_observed_at or self.updated_at,
+                self.inspector_score, details.source_url if details else "",
                 tuple((details.related_vulnerabilities if details else None) or ()), packages, left_out,
             )  # fmt: skip
 
@@ -236,8 +233,6 @@ class Hub(Struct, rename="pascal"):
     product_arn: str = ""
     title: str = ""
     record_state: str = ""
-    last_observed_at: str = ""
-    updated_at: str = ""
     severity: HubSeverity | None = None
     product_fields: dict[str, str] | None = None
     resources: list[HubResource] | None = None
@@ -269,6 +264,6 @@ class Hub(Struct, rename="pascal"):
         scores = [c.base_score for c in v.cvss or () if c.base_score]
         return Entry(
             where, v.id, self.title, self.severity.label if self.severity else "", max(scores, default=None),
-            v.vendor.url if v.vendor else "", self.last_observed_at or self.updated_at,
+            v.vendor.url if v.vendor else "",
             tuple(v.related_vulnerabilities or ()), packages, left_out,
         )  # fmt: skip

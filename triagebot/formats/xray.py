@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from triagebot.formats import guess, rows
-from triagebot.formats.interface import Report, decoded, when
+from triagebot.formats.interface import Report, decoded
 from triagebot.identity import build_package
 
 NAME = "xray"
@@ -52,7 +52,6 @@ class Row(Struct):
     impacted_artifact: str = ""
     path: str = ""
     fixed_versions: list[str] | None = None
-    artifact_scan_time: str | None = None
 
 
 class General(Struct):
@@ -131,12 +130,11 @@ def read(data: bytes) -> Sequence[Report] | None:
 
 
 def _of_rows(listed: Iterable[Row]) -> list[Report]:
+    """A report per artifact. When Xray indexed it is not when the report was made, and is not read."""
     reports: dict[str, Report] = {}
     for row in listed:
         image = _artifact(row.impacted_artifact, row.path)
         report = reports.setdefault(image, Report(NAME, image=image))
-        at = when(row.artifact_scan_time)
-        report.scanned_at = max(filter(None, (report.scanned_at, at)), default=None)
         _entry(report, row.issue_id, row.cves, row.vulnerable_component, row.fixed_versions, row.severity, row.summary)
     return list(reports.values()) or [Report(NAME)]
 
