@@ -12,8 +12,11 @@ import pytest
 import reports
 from conftest import SETTINGS, Place, written
 
-from triagebot import config
+from triagebot import app, config
+from triagebot.errors import UnsafeError
+from triagebot.explain import explained
 from triagebot.files import Rule
+from triagebot.look import Options
 from triagebot.rules import verdicts
 
 DAY = datetime.fromisoformat("2026-05-04T06:00:00Z")
@@ -190,6 +193,29 @@ def test_a_cluster_gets_its_name_like_a_moved_registry(place: Place, tmp_path: P
     (place.folder / "triagebot.yaml").write_text(settings + moved, encoding="utf-8")
     place.run(reports.write(tmp_path / "one", pay=policy("Deployment", "pay", "payments", ROOT)), DAY)
     assert place.open_keys() == {"posture:payments:k8s://prod/payments"}
+
+
+def test_failed_checks_do_not_hide_that_a_scanner_finds_nothing_any_more(place: Place, tmp_path: Path) -> None:
+    checks = policy("Deployment", "pay", "payments", *(f"policy-{n}/rule" for n in range(90)))
+    entries = [reports.vulnerability(f"CVE-2026-{n:04}") for n in range(1000, 1030)]
+    web = reports.trivy("registry.example/shop/web:1.4", entries)
+    place.run(reports.write(tmp_path / "one", pay=checks, web=web), DAY)
+    broken = reports.trivy("registry.example/shop/web:1.4", entries[:1])
+    with pytest.raises(UnsafeError, match="findings fell from 30 to 1 on 1 images"):
+        place.run(reports.write(tmp_path / "two", pay=checks, web=broken), DAY + WEEK)
+    fewer = policy("Deployment", "pay", "payments", "policy-1/rule")
+    with pytest.raises(UnsafeError, match="misconfigurations and secrets fell from 90 to 1 on 1 assets"):
+        place.run(reports.write(tmp_path / "three", pay=fewer, web=web), DAY + 2 * WEEK)
+
+
+def test_a_finding_of_posture_is_explained(place: Place, tmp_path: Path) -> None:
+    place.run(reports.write(tmp_path / "one", pay=policy("Deployment", "pay", "payments", ROOT)), DAY)
+    settings = config.load(place.folder / "triagebot.yaml")
+    options = Options(now=DAY + WEEK)
+    said = explained(settings, options, app.standing(settings, options), "run-as-non-root")
+    assert "run-as-non-root in check:require-run-as-nonroot of k8s://cluster/payments/Deployment/pay" in said
+    assert "medium by kyverno, misconfiguration" in said
+    assert "rule runs-as-root: ticket, P2: It runs as root." in said
 
 
 def test_a_policy_that_could_not_be_evaluated_fixes_nothing(place: Place, tmp_path: Path) -> None:

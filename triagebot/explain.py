@@ -18,7 +18,7 @@ from triagebot.identity import finding_id
 from triagebot.look import Options, View
 from triagebot.model import FINDING, Draft, Ticket
 from triagebot.render import plain
-from triagebot.rules import NO_RULE
+from triagebot.rules import NO_RULE, VULNERABILITY
 from triagebot.scan import Reading, image_of
 
 
@@ -146,11 +146,14 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
         excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
     shown = [t.id for t in view.tickets if finding in t.marker.shown]
+    fix = (
+        f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
+        f"fixed in {row['fixed_version'] or 'no version'}"
+    )
     return [
         f"finding {finding}: {row['vulnerability']} in {row['package']} of {row['asset']}",
         f"  {row['severity']} by {row['severity_source'] or row['scanner']}, "
-        f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
-        f"fixed in {row['fixed_version'] or 'no version'}",
+        f"{fix if row['kind'] == VULNERABILITY else row['kind']}",
         f"  first seen {row['first_seen']:%Y-%m-%d}, {seen}; team {row['team']}",
         f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
         + (f"; excused: {excuse}" if excuse else ""),

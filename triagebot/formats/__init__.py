@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from triagebot.errors import ReportError
-from triagebot.formats import cyclonedx_xml, documents
+from triagebot.formats import documents
 from triagebot.formats.interface import ROW, Format, Report
 
 __all__ = ["FORMATS", "ROW", "Format", "Report", "is_report_like", "nearest", "read", "reason"]
@@ -21,7 +22,21 @@ _NAMES = (
 )  # fmt: skip
 """Every format, in the order in which they are asked. A new one is a module and a word here."""
 
-FORMATS: tuple[Format, ...] = tuple(cast(Format, import_module(f"triagebot.formats.{name}")) for name in _NAMES)
+if TYPE_CHECKING:
+    FORMATS: tuple[Format, ...]
+
+
+@cache
+def _format(name: str) -> Format:
+    """A format, loaded when it is first asked: most scans need one or two, and all of them take 50 ms."""
+    return cast(Format, import_module(f"triagebot.formats.{name}"))
+
+
+def __getattr__(name: str) -> tuple[Format, ...]:
+    if name == "FORMATS":
+        return tuple(map(_format, _NAMES))
+    raise AttributeError(name)
+
 
 ENTRY_LIMIT = 5_000_000
 """Raw entries of one file: more than any scanner writes, fewer than fill the memory."""
@@ -76,6 +91,8 @@ def _read(data: bytes) -> tuple[str, Sequence[Report]]:
     if text.startswith(b"version https://git-lfs."):
         raise ReportError("", "a Git LFS pointer, not the file itself", "fetch it with `git lfs pull`")
     if text[:1] == b"<":
+        from triagebot.formats import cyclonedx_xml  # noqa: PLC0415 - only for the few reports that are XML
+
         text = cyclonedx_xml.as_json(text)
     elif text[:1] not in (b"{", b"["):
         return _several(documents.from_yaml(text))
@@ -113,7 +130,7 @@ def _one(text: bytes) -> tuple[str, Sequence[Report]]:
         reports = candidate.read(text)
         if reports is not None:
             return candidate.NAME, reports
-    known = ", ".join(f.NAME for f in FORMATS)
+    known = ", ".join(_format(name).NAME for name in _NAMES)
     near = nearest(text)
     raise ReportError(
         "", f"no known report ({_described(text)})" + (f"; nearest: {near}" if near else ""),
@@ -124,7 +141,7 @@ def _one(text: bytes) -> tuple[str, Sequence[Report]]:
 def _likely(peek: bytes) -> Iterator[Format]:
     """All formats, those first whose words a document begins with; one word is looked for at a time."""
     others = []
-    for candidate in FORMATS:
+    for candidate in map(_format, _NAMES):
         if candidate.HINT.search(peek):
             yield candidate
         else:
@@ -135,7 +152,12 @@ def _likely(peek: bytes) -> Iterator[Format]:
 def reason(data: bytes, name: str) -> str:
     """Why a file is taken for a format: the words in it that only such a document has, as far as it shows them."""
     look = documents.text_of(data)[:_LOOK]
-    words = {m.group().strip(b"\"': ") for f in FORMATS if f.NAME in name.split(" and ") for m in f.HINT.finditer(look)}
+    words = {
+        m.group().strip(b"\"': ")
+        for f in map(_format, _NAMES)
+        if f.NAME in name.split(" and ")
+        for m in f.HINT.finditer(look)
+    }
     told = ", ".join(sorted(word.decode(errors="replace") for word in words))
     return f"it says {told}" if told else "its shape is that of one"
 
@@ -143,7 +165,7 @@ def reason(data: bytes, name: str) -> str:
 def nearest(text: bytes) -> str:
     """The format that a document looks most like, by its words, and where it departs from it; empty: like none."""
     look = text[:_LOOK]
-    scores = [(len({m.group() for m in f.HINT.finditer(look)}), f) for f in FORMATS]
+    scores = [(len({m.group() for m in f.HINT.finditer(look)}), f) for f in map(_format, _NAMES)]
     most = max(score for score, _ in scores)
     if not most:
         return ""

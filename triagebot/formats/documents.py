@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 import msgspec
 
@@ -23,7 +22,6 @@ DOCUMENT_LIMIT = 100_000
 """Documents in one file; JSON lines of a log that happens to be a report have fewer."""
 
 _PREAMBLE = re.compile(rb"^(?:---[ \t]*\r?\n)?(?=(?:apiVersion|kind|items|results):)", re.MULTILINE)
-_BROKEN_XML = (ParseError, ValueError, LookupError)
 
 
 def text_of(data: bytes) -> bytes:
@@ -108,6 +106,8 @@ def from_xml(text: bytes) -> Any:
 
     https://docs.python.org/3/library/xml.html#xml-security
     """
+    from xml.etree.ElementTree import ParseError  # noqa: PLC0415 - the error only
+
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - only for the few reports that are XML
     from defusedxml.ElementTree import fromstring  # noqa: PLC0415
 
@@ -118,7 +118,7 @@ def from_xml(text: bytes) -> Any:
         return fromstring(text, forbid_dtd=True)
     except DefusedXmlException as error:
         raise ReportError("", "XML with a document type or entities is refused", "export as JSON") from error
-    except _BROKEN_XML as error:
+    except (ParseError, ValueError, LookupError) as error:
         raise ReportError("", f"broken XML: {error}", "scan the image again") from error
 
 
