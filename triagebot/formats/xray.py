@@ -24,6 +24,7 @@ _TYPES = {
     "composer": "composer", "cargo": "cargo", "crates": "cargo", "conan": "conan", "cocoapods": "cocoapods",
     "conda": "conda", "pub": "pub", "swift": "swift",
 }  # fmt: skip
+_SKIPPED = {"license": "licence"}
 _SUMMARY_TYPES = {"docker", "oci"}
 
 
@@ -159,7 +160,7 @@ def _of_artifact(artifact: Artifact) -> Report:
     for issue in artifact.issues or ():
         if issue.issue_type not in ("", "security"):
             report.entries += 1
-            report.skip(issue.issue_type)
+            report.skip(_SKIPPED.get(issue.issue_type, issue.issue_type))
             continue
         # The first path is enough: the others lead to the same component through other layers.
         paths = [Component(path.rpartition("/")[2]) for path in (issue.impact_path or [])[:1]]
@@ -178,7 +179,7 @@ def _of_components(listed: Iterable[Listed]) -> Report:
     for entry in listed:
         if entry.issue_type not in ("", "security"):
             report.entries += 1
-            report.skip(entry.issue_type)
+            report.skip(_SKIPPED.get(entry.issue_type, entry.issue_type))
             continue
         versions = entry.component_versions or Versions()
         cves = versions.more_details.cves if versions.more_details else None
