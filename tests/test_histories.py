@@ -23,7 +23,7 @@ SARIF = ("2025-06-27", "2025-06-30", "2025-07-03", "2025-07-08")
 DIMPACT = ("2025-06-07", "2025-06-08", "2025-06-27")
 SCANNERS = ("trivy", "grype")
 
-MOST = 12
+MOST = 8
 """Reports of one scan that are taken away one by one: of a larger one every second or third stands for the rest."""
 
 SCANS = {  # series -> its scans in order, each a date and the folders of the corpus that it is made of

@@ -64,7 +64,8 @@ def drafts(
     keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
     unverified = lines.unverified()
     every = [item for items in by_key.values() for item in items]
-    away = {key for key in keys if foreign(key, grouping) or _left(key, by_key, markers, every)}
+    ids = {item.line.id for item in every}
+    away = {key for key in keys if foreign(key, grouping) or (key not in by_key and _live(markers[key], ids))}
     made = (
         _draft(
             key,
@@ -294,14 +295,9 @@ def foreign(key: str, grouping: Grouping) -> bool:
     return not key.startswith((f"{grouping.by}:", POSTURE))
 
 
-def _left(
-    key: str, by_key: Mapping[str, list[_Judged]], tickets: Mapping[str, list[Ticket]], every: Sequence[_Judged]
-) -> bool:
-    """Whether all that the tickets of a key showed has another key now: its owner changed."""
-    if key in by_key or key not in tickets:
-        return False
-    shown = {finding for ticket in tickets[key] for finding in ticket.marker.shown}
-    return any(item.line.id in shown for item in every)
+def _live(tickets: Iterable[Ticket], ids: set[str]) -> bool:
+    """Whether what tickets of a key without findings showed is there all the same: its owner or its name changed."""
+    return any(not ids.isdisjoint(ticket.marker.shown) for ticket in tickets)
 
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
