@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: setup demo test check bench format clean
+.PHONY: setup demo test check fuzz bench format clean
 
 # Set up once, and again whenever the dependencies change.
 setup: $(VENV)/.done
@@ -31,6 +31,9 @@ check: setup ## format, lint, types, layers, workflows
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github
 	sh .ci/actionlint
+
+fuzz: setup ## the readers on damaged files, for longer
+	TRIAGEBOT_FUZZ=2000 $(BIN)/python -m pytest tests/test_formats_hostile.py -n 2 --dist load
 
 bench: setup ## speed and memory, as ratios
 	$(BIN)/python benchmarks/bench.py

@@ -3,7 +3,7 @@
 It shares no code with the package under test and is written from its definitions alone, so that a mistake
 has to be made twice to go unseen. Slow and obvious is the aim.
 
-It reads Trivy (bare array and schema 2), Grype, and the documents that a wrapper leaves behind when a
+It reads Trivy (bare array, schema 2 and SARIF), Grype, and the documents that a wrapper leaves behind when a
 scanner could not be run; other files are ignored. Only vulnerabilities count, and nothing is ever retired:
 that would take settings, and there are none here.
 """
@@ -28,7 +28,18 @@ PURL_PREFIXES = {  # of packages that come without a purl, by what the scanner c
     "gobinary": "pkg:golang",
     "jar": "pkg:maven",
     "python-pkg": "pkg:pypi",
+    "nuget": "pkg:nuget",
+    "bitnami": "pkg:bitnami",
+    "redhat": "pkg:rpm/redhat",
 }
+
+SARIF_DISTROS = {  # what a distribution leaves in its versions
+    "alpine": r"-r\d+\b", "debian": r"deb\d+u\d+", "ubuntu": "ubuntu", "redhat": r"\.el\d",
+}  # fmt: skip
+SARIF_PATHS = {  # where the packages of a language lie; what lies elsewhere was compiled from Go
+    r"\.jar": "jar", r"/package\.json": "npm", "-info/|egg": "python-pkg", r"\.deps\.json": "nuget",
+    r"^opt/bitnami/[\w-]+$": "bitnami", "": "gobinary",
+}  # fmt: skip
 
 Finding = tuple[str, str, str]  # asset, package, vulnerability
 
@@ -188,9 +199,13 @@ class Oracle:
 def read(file: Path) -> Report | None:
     """The report in a file; nothing if it is something else."""
     try:
-        document = json.loads(file.read_bytes())
+        return report_of(json.loads(file.read_bytes()))
     except ValueError:
         return None
+
+
+def report_of(document: Any) -> Report | None:
+    """The report in a document; nothing if it is something else."""
     match document:
         case {"cmd": str(command), "exitcode": int()}:
             return Report(*split(command.split()[-1]), "trivy" if "trivy" in command else "", failed=True)
@@ -201,6 +216,11 @@ def read(file: Path) -> Report | None:
             metadata = document.get("Metadata") or {}
             digest = sha(metadata.get("RepoDigests")) or metadata.get("ImageID") or ""
             return Report(*split(image), "trivy", digest, tuple(trivy_rows(document.get("Results") or [])))
+        case {
+            "runs": [{"tool": {"driver": {"name": "Trivy"}}, "properties": {"imageName": str(image)} as told} as run]
+        }:
+            digest = sha(told.get("repoDigests")) or told.get("imageID") or ""
+            return Report(*split(image), "trivy", digest, tuple(sarif_rows(run["results"], split(image)[0])))
         case {"matches": list(matches), "source": {"target": {"userInput": str(image)} as target}}:
             digest = sha(target.get("repoDigests")) or target.get("manifestDigest") or ""
             return Report(*split(image), "grype", digest, tuple(grype_rows(matches)))
@@ -229,6 +249,29 @@ def grype_rows(matches: Iterable[Any]) -> Iterator[Row]:
         fixable = bool((entry.get("fix") or {}).get("versions"))
         known = cves(ids[:1]) or cves(ids) or ids[:1]
         yield Row(package, frozenset(known), ghsas(ids), level(entry.get("severity")), fixable)
+
+
+def sarif_rows(results: list[Any], asset: str) -> Iterator[Row]:
+    """The results of Trivy as SARIF, which says neither the distribution nor the language of a package.
+
+    What lies at the image's own name is of the OS, and its versions tell which; the rest is told by its path.
+    """
+    image_path = asset.split("/", 1)[1].removeprefix("library/")
+    told = []
+    for result in results:
+        lines = dict(line.split(": ", 1) for line in result["message"]["text"].split("\n") if ": " in line)
+        place = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        told.append((result["ruleId"], lines, place, place.removeprefix("library/") == image_path))
+    said = " ".join(" ".join(lines.values()) for _, lines, _, is_os in told if is_os)
+    votes = {distro: len(re.findall(mark, said)) for distro, mark in SARIF_DISTROS.items()}
+    distro = max(votes, key=lambda name: votes[name])
+    for rule, lines, place, is_os in told:
+        kind = distro if is_os else next(kind for mark, kind in SARIF_PATHS.items() if re.search(mark, place))
+        if kind == "bitnami" and re.search(r"^[^/]+[.][^/]+/|^stdlib$", lines["Package"]):
+            kind = "gobinary"  # listed by Bitnami, but of Go
+        package = made_up(kind, lines["Package"]) if kind != "npm" else "pkg:npm/" + quote(lines["Package"])
+        fixable = bool(lines.get("Fixed Version"))
+        yield Row(package, frozenset([rule]), frozenset(), level(lines.get("Severity")), fixable)
 
 
 def cves(ids: Iterable[str]) -> list[str]:

@@ -120,8 +120,8 @@ def test_the_example_is_what_its_generator_writes(tmp_path: Path) -> None:
 def test_the_document_has_the_agreed_shape(call: Call, scan: Path) -> None:
     told = json.loads(call("run", scan, "--json").stdout)
     assert list(told) == [
-        "schema", "run_id", "stream", "scan", "diff", "totals", "images_total", "images_with_critical_or_high", "plan",
-        "actions", "trackers", "refused", "warnings", "errors",
+        "schema", "run_id", "stream", "scan", "diff", "totals", "posture", "images_total",
+        "images_with_critical_or_high", "plan", "actions", "trackers", "refused", "warnings", "errors",
     ]  # fmt: skip
     assert list(told["scan"]) == [
         "label", "taken_at", "reports_scanned", "reports_failed", "images_scanned", "images_failed", "images_missing",
@@ -157,8 +157,11 @@ def test_a_scan_may_be_an_archive(call: Call, scan: Path, tmp_path: Path, suffix
         link = tarfile.TarInfo("../../outside.json")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(link)
-    told = json.loads(call("run", archive, "--json").stdout)
+    told = json.loads(call("run", archive, "--json", code=1).stdout)
     assert (told["scan"]["label"], told["scan"]["reports_scanned"]) == ("1.2.0", 2)
+    assert [error.partition(";")[0] for error in told["errors"]] == [
+        "../../outside.json: its path leads out of the archive"
+    ]
 
 
 def test_a_scan_may_be_one_file(call: Call, scan: Path) -> None:
@@ -195,6 +198,28 @@ def test_a_plan_of_another_scan_is_not_applied(call: Call, scan: Path) -> None:
     (scan / "two.json").write_text(json.dumps(trivy("a/b:1.0", [vulnerability("CVE-2026-0009")])))
     assert "not what the plan was made from" in call("apply", "plan.json", code=2).stderr
     assert "no plan file" in call("apply", scan / "one.json", code=2).stderr
+
+
+def test_explain_says_what_a_file_is_taken_for(call: Call, scan: Path, tmp_path: Path) -> None:
+    said = call("explain", "--report", scan / "one.json").stdout
+    assert "taken for trivy: it says ArtifactName, SchemaVersion, Target" in said
+    assert "docker.io/a/a:1.0 (as the report says)" in said
+    assert re.search(r"2 entries: 2 rows \(2 vulnerability\)", said)
+    folder = tmp_path / "docker" / "registry.example" / "x:2.0"
+    folder.mkdir(parents=True)
+    (folder / "snyk.json").write_text(
+        '{"ok": true, "packageManager": "apk", "dependencyCount": 1, "vulnerabilities": []}'
+    )
+    said = call("explain", "--report", folder / "snyk.json").stdout
+    assert "registry.example/x:2.0 (by the path: the report names none), snyk" in said
+    (tmp_path / "odd.json").write_text('{"matches": 5, "descriptor": {}}')
+    said = call("explain", "--report", tmp_path / "odd.json", code=1).stdout
+    assert "nearest: grype (Expected array" in said
+    assert "what to do: " in said
+    (tmp_path / "notes.md").write_text("# notes")
+    assert "it is counted as ignored" in call("explain", "--report", tmp_path / "notes.md").stdout
+    assert "no such file" in call("explain", "--report", tmp_path / "none.json", code=2).stderr
+    assert "takes either a name or --report" in call("explain", code=2).stderr
 
 
 def test_explain_names_rule_team_and_ticket(call: Call, scan: Path) -> None:

@@ -270,7 +270,8 @@ def test_good_files_are_read(tmp_path: Path) -> None:
 def test_nothing_written_means_the_shipped_defaults() -> None:
     config = load(None)
     assert [rule.id for rule in config.rules] == [
-        "known-exploited", "critical-fixable", "high-fixable", "critical-high-unfixable", "rest",
+        "known-exploited", "critical-fixable", "high-fixable", "critical-high-unfixable", "rest", "secret",
+        "runs-as-root", "privilege-escalation", "cis", "posture-critical-high", "posture-rest",
     ]  # fmt: skip
     assert config.teams.unowned in config.teams.teams
     Path("triagebot.yaml").write_text("")
@@ -278,7 +279,8 @@ def test_nothing_written_means_the_shipped_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "model"), [("priority.yaml", RuleFile), ("exceptions.yaml", RuleFile), ("teams.yaml", TeamFile)]
+    ("name", "model"),
+    [("priority.yaml", RuleFile), ("posture.yaml", RuleFile), ("exceptions.yaml", RuleFile), ("teams.yaml", TeamFile)],
 )
 def test_shipped_files_load(name: str, model: type[Strict]) -> None:
     assert read(shipped(name), model)

@@ -19,12 +19,17 @@ from conftest import Place, closed_keys, written
 from oracle import SEVERITIES, Figures, Finding, Oracle, failure_document, read
 
 OPENAF = ("2026-05-03", "2026-05-10", "2026-05-17", "2026-05-24", "2026-05-31")
+SARIF = ("2025-06-27", "2025-06-30", "2025-07-03", "2025-07-08")
 DIMPACT = ("2025-06-07", "2025-06-08", "2025-06-27")
 SCANNERS = ("trivy", "grype")
+
+MOST = 8
+"""Reports of one scan that are taken away one by one: of a larger one every second or third stands for the rest."""
 
 SCANS = {  # series -> its scans in order, each a date and the folders of the corpus that it is made of
     "openaf": [(date, {"": f"openaf-trivy-v1array-json/{date}"}) for date in OPENAF],
     "one-after-the-other": [(date, {s: f"dimpact-{s}-json/{date}"}) for date in DIMPACT for s in SCANNERS],
+    "sarif": [(date, {"": f"dimpact-trivy-sarif/{date}"}) for date in SARIF],
     "both-in-one": [(date, {s: f"dimpact-{s}-json/{date}" for s in SCANNERS}) for date in DIMPACT],
 }
 EVERY = [(name, at) for name, scans in SCANS.items() for at in range(len(scans))]
@@ -98,7 +103,7 @@ def scans_of(corpus: Path, name: str) -> list[Dated]:
             for file in sorted((corpus / "history" / folder).iterdir())
         }
         assert files, date
-        evening = datetime.fromisoformat(f"{date}T22:00Z")  # after the times that the reports themselves tell
+        evening = datetime.fromisoformat(f"{date}T23:30Z")  # after the times that the reports themselves tell
         earlier = sum(scan.taken_at.date() == evening.date() for scan in scans)
         scans.append(Dated("-".join(filter(None, [date, *folders])), evening + timedelta(hours=earlier), files))
     return scans
@@ -206,7 +211,8 @@ def test_a_report_that_is_missing_fixes_and_closes_nothing(
     chapter, *later = series(name)[at:]
     after = later[0].scan if later else None
     wrong: list[str] = []
-    for number, file in enumerate(chapter.scan.files):
+    reports = [file for file, path in chapter.scan.files.items() if read(path)]
+    for number, file in enumerate(reports[:: 1 + len(reports) // MOST]):
         scanner = b"example/unnamed" if variant == "failed-unnamed" else b"aquasec/trivy"
         failed = chapter.scan.failed(file, tmp_path / f"failure-{number}.json", by=scanner)
         scan = chapter.scan.without(file) if variant == "removed" else failed
@@ -242,7 +248,9 @@ def missing_faults(
     if known != figures.findings:
         yield f"believed besides the oracle: {sorted(known ^ figures.findings)[:3]}"
     still = {(asset, package, renamed.get(name, name)) for asset, package, name in was_shown}
-    if gone := still - known:
+    # Without its report a tag may be replaced by a new one of the same image; the oracle has judged that above.
+    tags = {other.tag for path in scan.files.values() if (other := read(path)) and other.asset == report.asset}
+    if (gone := still - known) and (report.tag in tags or not tags):
         yield f"{len(gone)} findings of {report.asset}:{report.tag} are gone, as {sorted(gone)[0]}"
     if after:
         folder = after.laid_out(folder.with_name(f"{folder.name}-after"))

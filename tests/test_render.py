@@ -232,6 +232,27 @@ def test_a_ticket_is_inert(text: str, key: str) -> None:
     assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
 
 
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda t: ascii(t[:30]))
+@pytest.mark.parametrize("kind", ["check:", "config:", "secret:"])
+def test_a_posture_ticket_is_inert(text: str, kind: str) -> None:
+    made = hostile_draft(text)
+    lines = tuple(replace(x, package=f"{kind}{text}", name=text) for x in made.lines)
+    bad = replace(made, key="posture:platform:x", lines=lines, attached=lines[1:], excused=lines[1:])
+    said = block(bad, "2026-05-08", "markdown", 65_536)
+    assert len(said) <= 65_536
+    assert acting(said) == []
+    parsed = tokens(said)
+    assert [said_of(parsed, i) for i, t in enumerate(parsed) if t.type == "heading_open"] == [
+        "What to do", "Findings", "Also there", "Excused",
+    ]  # fmt: skip
+    kinds = {t.type for t in parsed}
+    assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
+    assert len([t for t in parsed if t.type == "td_open"]) == 4 * 3
+    assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
+    assert acting(finding(lines[1])) == []
+    assert (said.count(BEGIN), said.count(END)) == (0, 0)
+
+
 def said_of(parsed: list[Token], at: int) -> str:
     """The text behind an opening token."""
     return parsed[at + 1].content
@@ -379,6 +400,32 @@ def golden(name: str, said: str) -> None:
 
 def test_a_ticket_as_people_read_it() -> None:
     golden("ticket.md", block(example(), "2026-05-08", "markdown", 65_536))
+
+
+def posture_example() -> Draft:
+    """A ticket about a namespace, with one of everything."""
+    place = "k8s://prod/payments"
+    check: dict[str, Any] = {"installed": (), "tags": (), "fixed": "", "fixable": False, "priority": "P2", "url": ""}
+    root: dict[str, Any] = {**check, "vulnerability": "KSV-0012", "title": "Runs as root user", "severity": "medium",
+                            "package": "check:KSV-0012", "name": "KSV-0012", "because": "It runs as root."}  # fmt: skip
+    return draft(
+        line(1, **{**root, "url": "https://avd.aquasec.com/misconfig/ksv-0012"}, asset=f"{place}/Deployment/web"),
+        line(2, **root, asset=f"{place}/StatefulSet/db"),
+        line(
+            3, **{**check, "priority": "P1"}, vulnerability="aws-access-key-id", package="secret:/app/.env",
+            name="/app/.env", title="AWS Access Key ID", asset=f"{place}/Deployment/web", because="It lies open.",
+        ),
+        key="posture:pay:k8s://prod/payments", subject=place, team_name="Payments",
+        attached=(line(4, **check, severity="high", package="check:C-0002", name="C-0002", vulnerability="C-0002",
+                       title="Exec into container", asset=f"{place}/Deployment/web"),),
+        excused=(line(5, **check, name="require-limits", package="check:require-limits", vulnerability="limits",
+                      excuse="accepted-risk until 2027-01-31: legacy, approved by A. Person"),),
+    )  # fmt: skip
+
+
+def test_a_posture_ticket_as_people_read_it() -> None:
+    golden("posture.md", block(posture_example(), "2026-05-08", "markdown", 65_536))
+    assert title(posture_example()) == "[P1] k8s://prod/payments: 1 critical, 2 medium to put right"
 
 
 def test_a_closing_as_people_read_it() -> None:

@@ -167,7 +167,8 @@ def rule(when: dict[str, Any], name: str = "r", **said: Any) -> Rule:
 
 
 def judged(rules: Sequence[Rule], rows: list[dict[str, Any]]) -> list[int]:
-    return verdicts(pl.DataFrame(rows, schema=SCHEMA), rules, ALIASES).to_list()
+    table = pl.DataFrame(rows, schema=SCHEMA).with_columns(kind=pl.lit("vulnerability"))
+    return verdicts(table, rules, ALIASES).to_list()
 
 
 @given(st.lists(WHENS, min_size=1, max_size=4), ROWS)

@@ -121,12 +121,16 @@ def read(config: Config, path: Path | None, options: Options) -> Loaded:
     """The scan as tables. Without one (the end of a stream): a scan of nothing."""
     if path is None:
         return scans.nothing(options.label or "end of stream", options.stream, options.now)
-    reading = Reading(
+    return scans.load(path, reading(config, options), options.progress, options.helpers)
+
+
+def reading(config: Config, options: Options) -> Reading:
+    """How the files of a scan are to be read."""
+    return Reading(
         now=options.now, taken_at=options.taken_at, label=options.label, stream=options.stream,
         image_paths=tuple(config.settings.image_paths),
         rewrites=tuple((r.match, r.as_) for r in config.settings.assets),
     )  # fmt: skip
-    return scans.load(path, reading, options.progress, options.helpers)
 
 
 def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:
@@ -186,7 +190,7 @@ def make_plan(config: Config, view: View, options: Options) -> Plan:
     policy = planning.Policy(
         options.now, settings.limits, settings.done_grace, options.allow_mass_close, settings.decision_expiry
     )
-    foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith(f"{settings.group_by}:")}
+    foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith((f"{settings.group_by}:", "posture:"))}
     return planning.make(view.drafts, view.facts, view.held, policy, foreign)
 
 

@@ -163,17 +163,26 @@ def summary(
 
 @app.command()
 def explain(
-    what: Annotated[str, typer.Argument(help="A ticket (key, id or path), a finding id, or a vulnerability.")],
+    what: Annotated[str, typer.Argument(help="A ticket (key, id or path), a finding id, or a vulnerability.")] = "",
+    report: Annotated[Path | None, typer.Option(help="A file: what it is taken for, and why.")] = None,
     config: ConfigOption = None,
     stream: Stream = "main",
     now: Now = "",
 ) -> None:
-    """Say why a ticket or a finding is as it is."""
+    """Say why a ticket or a finding is as it is, or what a file is taken for."""
     from triagebot import app as application
+    from triagebot import explain as explaining
+    from triagebot.errors import InputError
     from triagebot.explain import explained
 
+    if bool(what) == bool(report):
+        raise InputError("explain", "takes either a name or --report", "for example --report scans/1.2/nginx.json")
     settings = _config(config)
     options = _options("", "", stream, now, True, False, False, False, False, False)
+    if report:
+        said, is_read = explaining.report(report, application.reading(settings, options))
+        typer.echo(said, nl=False)
+        raise typer.Exit(0 if is_read else 1)
     typer.echo(explained(settings, options, application.standing(settings, options), what), nl=False)
 
 

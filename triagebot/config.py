@@ -65,6 +65,8 @@ def load(path: Path | None) -> Config:
     rules = tuple(rule for file in files for rule in file.rules)
     if not rules:
         rules = tuple(read(shipped("priority.yaml"), RuleFile).rules)
+    if not any(rule.names_kind for rule in rules):
+        rules += tuple(read(shipped("posture.yaml"), RuleFile).rules)
     team_path = base / settings.teams if settings.teams else shipped("teams.yaml")
     teams = read(team_path, TeamFile)
     _check_trackers(team_path, teams, settings)

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from triagebot.errors import ArithmeticFault
-from triagebot.identity import Image, masked
+from triagebot.identity import NO_IMAGE, Image, masked
 from triagebot.model import (
     ALIASES,
     COVERAGE,
@@ -203,7 +203,8 @@ def _leaves(scope: Scope, coverage: pl.DataFrame) -> pl.Expr:
         tagged = [f"{i.asset}:{i.tag}" for i in scope.inventory if i.tag]
         here = coverage.select(pl.col("asset") + ":" + pl.col("tag")).to_series().to_list()
         image = pl.col("asset") + ":" + pl.col("tag")
-        leaves = leaves | ~(pl.col("asset").is_in(whole) | image.is_in([*tagged, *here]))
+        unlisted = ~(pl.col("asset").is_in(whole) | image.is_in([*tagged, *here]))
+        leaves = leaves | (unlisted & ~pl.col("asset").str.contains(NO_IMAGE))
     return leaves
 
 
@@ -333,15 +334,25 @@ def _arithmetic(previous: int, merged_to: int, changes: pl.DataFrame, current: i
 
 
 def _fall(before: Belief, scan: Scan, drop_fraction: float) -> list[str]:
-    """Findings that were seen, of what this scan looked at again, against what it shows of the same assets."""
+    """Findings that were seen, of what this scan looked at again, against what it shows of the same assets.
+
+    Vulnerabilities by themselves: a thousand failed checks must not hide that a scanner finds nothing any more.
+    """
     looked = _looks(before, scan.coverage).filter("looked")
     shown = before.shown.filter(pl.col("verified")).join(looked, on=[*GROUP, "seen_at"], how="semi")
-    was = shown.select(FINDING).n_unique()
-    now = scan.occurrences.join(looked, on=["asset", "scanner"], how="semi").select(FINDING).n_unique()
-    if was < _SMALL or now >= was * (1 - drop_fraction):
-        return []
-    images = shown.select("asset").n_unique()
-    return [f"findings fell from {was} to {now} on {images} images scanned both times (limit: {drop_fraction:.0%})"]
+    here = scan.occurrences.join(looked, on=["asset", "scanner"], how="semi")
+    vulnerable = pl.col("kind") == "vulnerability"
+    told = []
+    for name, places, mine in (
+        ("findings", "images", vulnerable),
+        ("misconfigurations and secrets", "assets", ~vulnerable),
+    ):
+        was = shown.filter(mine).select(FINDING).n_unique()
+        now = here.filter(mine).select(FINDING).n_unique()
+        if was >= _SMALL and now < was * (1 - drop_fraction):
+            on = f"{shown.filter(mine).select('asset').n_unique()} {places} scanned both times"
+            told.append(f"{name} fell from {was} to {now} on {on} (limit: {drop_fraction:.0%})")
+    return told
 
 
 def _missing_targets(before: Belief, scan: Scan) -> list[str]:

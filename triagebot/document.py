@@ -15,6 +15,7 @@ from triagebot.config import Config
 from triagebot.errors import UnsafeError
 from triagebot.look import Options, View
 from triagebot.model import Action, Kind, Outcome, Plan
+from triagebot.rules import VULNERABILITY
 from triagebot.scan import Loaded
 
 SCHEMA = 1
@@ -44,7 +45,7 @@ def tell(
     warnings += loaded.notes if loaded else []
     if loaded and loaded.left_out:
         told = ", ".join(f"{n} × {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")
-        warnings += [f"entries that are no vulnerabilities and were left out: {told}"] if told else []
+        warnings += [f"entries that are no findings and were left out: {told}"] if told else []
     if loaded and loaded.ignored:
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
     if said.coverage.failures:
@@ -58,6 +59,9 @@ def tell(
         "diff": asdict(view.state.arithmetic),
         "totals": {
             r.severity: {"total": r.total, "fixable": r.fixable, "excepted": r.excepted} for r in said.severities
+        },
+        "posture": {
+            r.kind: {name: n for name, n in asdict(r).items() if name != "kind"} for r in said.posture
         },
         "images_total": said.images_total,
         "images_with_critical_or_high": said.images_serious,
@@ -84,13 +88,15 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
     belief, last = view.state.belief, view.state.last
     ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
+    vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
-    total, serious, excepted = summary.images(judged, belief.shown, view.coverage)
+    total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage)
     waiting = Counter(f"{a.tracker}: {a.reason}" for a in (plan.deferred if plan else ()))
     return summary.Summary(
         label=last.label if last else "", stream=options.stream, taken_at=last.taken_at if last else options.now,
-        severities=summary.severities(judged), arithmetic=view.state.arithmetic,
+        severities=summary.severities(vulnerabilities), posture=summary.posture(judged),
+        arithmetic=view.state.arithmetic,
         coverage=summary.coverage(view.coverage, belief.shown, listed),
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),

@@ -1,19 +1,25 @@
-"""Why a ticket or a finding is as it is, in words."""
+"""Why a ticket or a finding is as it is, and what a file is taken for, in words."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from triagebot import archive, formats
 from triagebot.config import Config
 from triagebot.decisions import said
-from triagebot.errors import InputError
+from triagebot.errors import InputError, ReportError
+from triagebot.formats import Report
 from triagebot.identity import finding_id
 from triagebot.look import Options, View
 from triagebot.model import FINDING, Draft, Ticket
 from triagebot.render import plain
-from triagebot.rules import NO_RULE
+from triagebot.rules import NO_RULE, VULNERABILITY
+from triagebot.scan import Reading, image_of
 
 
 def explained(config: Config, options: Options, view: View, what: str) -> str:
@@ -25,7 +31,58 @@ def explained(config: Config, options: Options, view: View, what: str) -> str:
             "no ticket, finding or vulnerability of that name is known",
             "give a ticket key or file, an 8-digit finding id, or a CVE",
         )
-    return "".join(f"{plain(line, 500) if not line.startswith('  ') else '  ' + plain(line, 500)}\n" for line in lines)
+    return _said(lines)
+
+
+def report(path: Path, reading: Reading) -> tuple[str, bool]:
+    """What a file is taken for and why, and whether it is read at all. `path` as it lies in its scan."""
+    if not path.is_file():
+        raise InputError(str(path), "there is no such file", "give one report")
+    data = archive.content(path)
+    try:
+        if isinstance(data, ReportError):
+            raise data
+        if not formats.is_report_like(data, path.name):
+            return _said([f"{path}: no report, neither called nor written like one; it is counted as ignored"]), True
+        name, reports = formats.read(data)
+    except ReportError as error:
+        return _said([
+            f"{path}: taken for no report: {error.cause}", f"  what to do: {error.remedy}",
+            "  it is a failed report: it is counted and named, and nothing reads as fixed because of it",
+        ]), False  # fmt: skip
+    lines = [f"{path}: taken for {name}: {formats.reason(data, name)}"]
+    for held in reports[:_REPORTS]:
+        lines += _report(path, held, reading)
+    if len(reports) > _REPORTS:
+        lines.append(f"  and {len(reports) - _REPORTS} more reports in it")
+    return _said(lines), True
+
+
+def _said(lines: Iterable[str]) -> str:
+    """The lines as inert text that keep how far they are set in."""
+    return "".join(f"{line[: len(line) - len(line.lstrip())]}{plain(line, 900)}\n" for line in lines)
+
+
+_REPORTS = 20
+
+
+def _report(path: Path, held: Report, reading: Reading) -> list[str]:
+    image = image_of(path.as_posix(), held.image, reading)
+    by = "as the report says" if held.image else "by the path: the report names none"
+    scanner = f"{held.scanner} {held.scanner_version}".strip()
+    lines = [f"  {image.label} ({by}), {scanner or 'scanner unknown'}"]
+    lines.append(
+        f"    made {f'{held.scanned_at:%Y-%m-%d %H:%M}' if held.scanned_at else 'at a time that it does not say'}, "
+        f"{f'digest {held.digest}' if held.digest or image.digest else 'no digest'}, "
+        f"{f'database of {held.db_date:%Y-%m-%d}' if held.db_date else 'database date unknown'}"
+    )
+    left = ", ".join(f"{n} {rule}" for rule, n in sorted(held.left_out.items()))
+    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(row[0] for row in held.rows).items())
+    lines.append(
+        f"    {held.entries} entries: {len(held.rows)} rows{f' ({kinds})' if kinds else ''}"
+        f"{f', left out: {left}' if left else ''}{f'; {held.added} rows more, one for each CVE' if held.added else ''}"
+    )
+    return [*lines, f"    it failed: {held.error}"] if held.error else lines
 
 
 def _ticket(view: View, what: str) -> list[str]:
@@ -89,11 +146,14 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
         excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
     shown = [t.id for t in view.tickets if finding in t.marker.shown]
+    fix = (
+        f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
+        f"fixed in {row['fixed_version'] or 'no version'}"
+    )
     return [
         f"finding {finding}: {row['vulnerability']} in {row['package']} of {row['asset']}",
         f"  {row['severity']} by {row['severity_source'] or row['scanner']}, "
-        f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
-        f"fixed in {row['fixed_version'] or 'no version'}",
+        f"{fix if row['kind'] == VULNERABILITY else row['kind']}",
         f"  first seen {row['first_seen']:%Y-%m-%d}, {seen}; team {row['team']}",
         f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
         + (f"; excused: {excuse}" if excuse else ""),

@@ -91,6 +91,16 @@ class Rule(Strict):
             raise ValueError("; ".join(faults))
         return when
 
+    @property
+    def names_kind(self) -> bool:
+        """Whether it says which kind of finding it is about; one that does not is about vulnerabilities."""
+        return _names_kind(self.when)
+
+
+def _names_kind(when: dict[str, Any]) -> bool:
+    parts = [*when.get("any", ()), *when.get("all", ()), *([when["not"]] if "not" in when else ())]
+    return "kind" in when or any(_names_kind(part) for part in parts)
+
 
 def _when_faults(when: dict[str, Any]) -> list[str]:
     faults: list[str] = []

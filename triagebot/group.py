@@ -14,9 +14,9 @@ import polars as pl
 
 from triagebot.decisions import Held, said
 from triagebot.files import Exemption, Rule, TeamFile
-from triagebot.identity import finding_id, masked, package_name
+from triagebot.identity import finding_id, masked, package_name, place_of
 from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Waiting, Want
-from triagebot.rules import NO_RULE, digest
+from triagebot.rules import NO_RULE, VULNERABILITY, digest
 from triagebot.versions import branch_fix, split
 
 _LONGEST = 300
@@ -81,15 +81,18 @@ def drafts(
     keys = dict.fromkeys([*sorted(by_key), *sorted(markers)])
     unverified = lines.unverified()
     every = [item for items in by_key.values() for item in items]
+    ids = {item.line.id for item in every}
+    away = {key for key in keys if foreign(key, grouping) or (key not in by_key and _live(markers[key], ids))}
     made = (
         _draft(
             key,
             by_key.get(key, []),
-            every if foreign(key, grouping) else [],
+            every if key in away else [],
             markers.get(key, []),
             gone,
             seen,
             key in unverified,
+            key in away,
             grouping,
         )
         for key in keys
@@ -102,8 +105,8 @@ def _renamed(ticket: Ticket, grouping: Grouping) -> Ticket:
     kind, _, rest = ticket.marker.key.partition(":")
     named, _, subject = rest.partition(":")
     for team_id, team in grouping.teams.teams.items():
-        if kind == "upgrade" and named in team.was and named not in grouping.teams.teams:
-            return replace(ticket, marker=replace(ticket.marker, key=f"upgrade:{team_id}:{subject}"))
+        if kind != "image" and named in team.was and named not in grouping.teams.teams:
+            return replace(ticket, marker=replace(ticket.marker, key=f"{kind}:{team_id}:{subject}"))
     return ticket
 
 
@@ -125,13 +128,15 @@ class _Lines:
     def relevant(self, tickets: Sequence[Ticket]) -> pl.DataFrame:
         """Findings whose rule says ticket or attach, and all that a ticket shows; with `key`."""
         acting = [i for i, rule in enumerate(self.rules) if rule.action in ("ticket", "attach")]
-        rows = self.judged.lazy().filter(pl.col("kind") == "vulnerability")
+        rows = self.judged.lazy()
         acts = pl.col("rule").is_in(acting)
         found = [rows.filter(acts).collect()]
         if tickets:
             found.append(self._shown(rows.filter(~acts).collect(), tickets))
         named = pl.concat(found)
-        keys = [self._key(*row) for row in named.select("asset", "team", "source_package", "package").iter_rows()]
+        keys = [
+            self._key(*row) for row in named.select("kind", "asset", "team", "source_package", "package").iter_rows()
+        ]
         return named.with_columns(key=pl.Series(keys, dtype=pl.String))
 
     def within(self, rows: pl.DataFrame, room: Room, known: Collection[str]) -> tuple[pl.DataFrame, list[Draft]]:
@@ -182,7 +187,7 @@ class _Lines:
 
     def unverified(self) -> set[str]:
         """The keys with a finding that nobody looked at again."""
-        rows = self.judged.filter(~pl.col("verified")).select("asset", "team", "source_package", "package")
+        rows = self.judged.filter(~pl.col("verified")).select("kind", "asset", "team", "source_package", "package")
         return {self._key(*row) for row in rows.unique().iter_rows()}
 
     def _shown(self, rows: pl.DataFrame, tickets: Sequence[Ticket]) -> pl.DataFrame:
@@ -191,10 +196,12 @@ class _Lines:
         keys = [t.marker.key.removesuffix(f"@{self.grouping.stream}") for t in tickets]
         assets = [key.partition(":")[2] for key in keys if key.startswith("image:")]
         sources = [key.split(":", 2)[2] for key in keys if key.startswith("upgrade:")]
+        places = [key.split(":", 2)[2] for key in keys if key.startswith(POSTURE)]
         name = pl.col("package").str.extract(r"([^/]+)$")
         near = rows.filter(
             pl.col("asset").is_in(assets) | pl.col("source_package").is_in(sources) | name.is_in(sources)
-        )
+            | pl.any_horizontal([pl.lit(False), *(pl.col("asset").str.starts_with(place) for place in places)])
+        )  # fmt: skip
         meant = [finding_id(*finding) in ids for finding in near.select(FINDING).iter_rows()]
         return near.filter(pl.Series(meant, dtype=pl.Boolean))
 
@@ -229,9 +236,15 @@ class _Lines:
         )  # fmt: skip
         return _Judged(row["key"], line, rule, bool(row["baseline"]))
 
-    def _key(self, asset: str, team: str, source: str, package: str) -> str:
+    def _key(self, kind: str, asset: str, team: str, source: str, package: str) -> str:
+        if kind != VULNERABILITY:
+            return keyed(f"{POSTURE}{team}:{place_of(asset)}", self.grouping.stream)
         grouped = f"upgrade:{team}:{_short(source or package_name(package))}"
         return keyed(f"image:{asset}" if self.grouping.by == "image" else grouped, self.grouping.stream)
+
+
+POSTURE = "posture:"
+"""How the keys of tickets begin that are about configuration and secrets: `posture:<team>:<namespace or image>`."""
 
 
 def _short(name: str) -> str:
@@ -316,6 +329,7 @@ def _draft(
     gone: Mapping[str, Gone],
     seen: _Coverage,
     has_unverified: bool,
+    is_away: bool,
     grouping: Grouping,
 ) -> Draft | None:
     shown = {finding for t in tickets for finding in t.marker.shown}
@@ -334,7 +348,7 @@ def _draft(
         seen,
         grouping.digest,
     )
-    if foreign(key, grouping) and shown - set(gone):
+    if is_away and shown - set(gone):
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
@@ -350,7 +364,7 @@ def _draft(
     return replace(
         draft, want=want, lines=_sorted(lines), attached=_sorted(attached), excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=below, scanned_at=max(at, default=None),
+        below=below, scanned_at=max(at, default=None), regrouped=is_away,
     )  # fmt: skip
 
 
@@ -359,23 +373,28 @@ def _addressed(key: str, grouping: Grouping) -> Draft:
     subject = _subject(key, grouping.stream)
     team_id = _team(key, subject, grouping)
     team = grouping.teams.teams[team_id]
-    former = [keyed(f"upgrade:{old}:{subject}", grouping.stream) for old in team.was]
+    kind = key.partition(":")[0]
+    former = [keyed(f"{kind}:{old}:{subject}", grouping.stream) for old in team.was if kind != "image"]
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
-        want=Want.OPEN, place=team.repo, rules=grouping.digest,
-        former_keys=tuple(former) if key.startswith("upgrade:") else (),
+        want=Want.OPEN, place=team.repo, rules=grouping.digest, former_keys=tuple(former),
     )  # fmt: skip
 
 
 def foreign(key: str, grouping: Grouping) -> bool:
     """Whether a key is of another grouping than the present one."""
-    return not key.startswith(f"{grouping.by}:")
+    return not key.startswith((f"{grouping.by}:", POSTURE))
+
+
+def _live(tickets: Iterable[Ticket], ids: set[str]) -> bool:
+    """Whether what tickets of a key without findings showed is there all the same: its owner or its name changed."""
+    return any(not ids.isdisjoint(ticket.marker.shown) for ticket in tickets)
 
 
 def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
     def rank(line: Line) -> tuple[object, ...]:
-        return line.priority, SEVERITIES.index(line.severity), line.name, line.vulnerability, line.asset
+        return line.priority, SEVERITIES.index(line.severity), line.name, line.vulnerability, line.asset, line.package
 
     return tuple(sorted(lines, key=rank))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
@@ -18,6 +19,14 @@ _TAG = re.compile(r":(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$")
 _PORTED = re.compile(r"^[^/:]+:\d+/")
 _CVE = re.compile(r"^CVE-\d{4}-\d{4,}$", re.IGNORECASE)
 _GHSA = re.compile(r"^GHSA(-[0-9a-z]{4}){3}$", re.IGNORECASE)
+_CHECK = re.compile(
+    r"^(?:AVD-)?(?P<family>KSV|KCV|DS|AWS|AZU|GCP|GIT|DIG|OPNSTK|NIF|OCI|CLDSTK)-?(?P<number>\d{2,4})$", re.IGNORECASE
+)
+_BULLETIN = re.compile(
+    r"^(DSA|DLA|DTSA|RH[SBE]A|ALAS[0-9A-Z]*|USN|EL[SB]A|(open)?SUSE-[SRO]U|AL[SB]A|RLSA|RXSA|GLSA|FEDORA|MGASA|PHSA|CGA)"
+    r"[-:]",
+    re.IGNORECASE,
+)
 _HEX_WORD = re.compile(r"(?<![0-9A-Za-z])g?[0-9a-f]{7,}(?![0-9A-Za-z])")
 _DIGITS = re.compile(r"\d+")
 
@@ -36,15 +45,16 @@ DISTRO_PURL = {
 
 LANGUAGE_PURL = {
     "npm": "npm", "yarn": "npm", "pnpm": "npm", "node-pkg": "npm", "bun": "npm", "javascript": "npm",
-    "pip": "pypi", "pipenv": "pypi", "poetry": "pypi", "python-pkg": "pypi", "python": "pypi", "uv": "pypi",
-    "pylock": "pypi", "maven": "maven", "jar": "maven", "pom": "maven", "gradle": "maven", "java": "maven",
+    "pypi": "pypi", "pip": "pypi", "pipenv": "pypi", "poetry": "pypi", "python-pkg": "pypi", "python": "pypi",
+    "uv": "pypi", "pylock": "pypi", "maven": "maven", "jar": "maven", "pom": "maven", "gradle": "maven",
+    "java": "maven",
     "java-archive": "maven", "sbt": "maven", "gomod": "golang", "gobinary": "golang", "golang": "golang",
     "gomodules": "golang", "go-module": "golang", "golangdep": "golang", "govendor": "golang",
     "bundler": "gem", "gemspec": "gem", "rubygems": "gem", "gem": "gem", "composer": "composer",
     "composer-vendor": "composer", "php-composer": "composer", "nuget": "nuget", "dotnet-core": "nuget",
     "dotnet": "nuget", "cargo": "cargo", "rust-binary": "cargo", "rustbinary": "cargo",
     "rust-crate": "cargo", "conan": "conan", "cocoapods": "cocoapods", "hex": "hex", "pub": "pub",
-    "swift": "swift", "conda-pkg": "conda", "conda": "conda", "julia": "julia",
+    "swift": "swift", "bitnami": "bitnami", "conda-pkg": "conda", "conda": "conda", "julia": "julia",
 }  # fmt: skip
 """Package managers, as the scanners spell them, to purl type."""
 
@@ -67,10 +77,11 @@ class Image:
 def parse_image(reference: str) -> Image:
     """Take an image reference apart as Docker does: no registry is docker.io, no tag and no digest is `latest`.
 
-    A text that is a path or archive rather than a repository becomes the asset `file://…` without a tag.
+    A text that is a path or archive rather than a repository becomes the asset `file://…` without a tag; what runs
+    in a cluster or a cloud (`k8s://…`, `arn:…`) stays as it is.
     """
     text = reference.strip()
-    if text.startswith("k8s://"):
+    if text.startswith(("k8s://", "arn:")):
         return Image(text, "")
     if not text or text.startswith(("/", ".", "docker-archive:", "oci-archive:", "file:", "dir:")):
         return _file(text)
@@ -106,6 +117,43 @@ def qualify(repository: str) -> str:
     if first == "docker.io" and "/" not in rest:
         rest = f"library/{rest}"
     return f"{first}/{rest}"
+
+
+def workload(kind: str, name: str, namespace: str = "", cluster: str = "") -> str:
+    """A thing in a cluster as an asset, `k8s://cluster/namespace/Kind/name`.
+
+    Pods and ReplicaSets come and go under generated names: they are folded to what owns them. `_` stands for the
+    namespace of what has none, `cluster` for a cluster that the report does not name; of an ARN the name is taken.
+    """
+    if kind == "ReplicaSet":
+        kind, name = "Deployment", re.sub(r"-[0-9a-z]{8,10}$", "", name)
+    elif kind == "Pod" and (folded := re.sub(r"-[0-9a-z]{8,10}-[0-9a-z]{5}$", "", name)) != name:
+        kind, name = "Deployment", folded
+    place = (cluster.rpartition("/")[2] or "cluster", namespace or "_", kind or "_", name.replace("/", "_") or "_")
+    return "k8s://" + "/".join(place)
+
+
+NO_IMAGE = r"^(k8s://|arn:)"
+"""The assets that run in a cluster or a cloud: they are counted as no images, and no inventory of images lists them."""
+
+
+def place_of(asset: str) -> str:
+    """Where the faults of an asset are dealt with together: the namespace of a workload, else the asset itself."""
+    return "/".join(asset.split("/")[:4]) if asset.startswith("k8s://") else asset
+
+
+@lru_cache(maxsize=4096)
+def check_id(text: str) -> tuple[str, tuple[str, ...]]:
+    """A check's one id, and how else Trivy and the benchmarks spell it.
+
+    `KSV012`, `AVD-KSV-0012` and `KSV-0012` are one check: https://avd.aquasec.com/misconfig/.
+    """
+    said = text.strip()
+    found = _CHECK.match(said)
+    if not found:
+        return said, ()
+    chosen = f"{found['family'].upper()}-{int(found['number']):04d}"
+    return chosen, () if said == chosen else (said,)
 
 
 def inventory_image(line: str) -> Image:
@@ -144,29 +192,40 @@ def _package_of(purl: str) -> str:
     return PackageURL(type=parsed.type, namespace=namespace or None, name=name).to_string()
 
 
+UNNAMED = "pkg:generic/unnamed"
+"""The package of an entry that names none: it is kept, for a report must not look clean because it says little."""
+
+
 @lru_cache(maxsize=262144)
 def build_package(kind: str, name: str) -> str:
     """A package identity where a report gives no purl: from the scanner's type or distribution, and the name."""
     kind = kind.lower().partition(":")[0]
+    purl_type, namespace, last = LANGUAGE_PURL.get(kind, ""), "", name
     if kind in DISTRO_PURL:
-        distro_type, _, distro = DISTRO_PURL[kind].partition("/")
-        return package_of(PackageURL(type=distro_type, namespace=distro, name=name).to_string())
-    purl_type = LANGUAGE_PURL.get(kind)
-    if purl_type is None:
-        return f"pkg:generic/{quote(name, safe='+._-~/@')}"
-    if purl_type == "maven":
-        name = name.replace(":", "/", 1)
-    namespace, _, last = name.rpartition("/")
-    return package_of(PackageURL(type=purl_type, namespace=namespace or None, name=last or name).to_string())
+        purl_type, _, namespace = DISTRO_PURL[kind].partition("/")
+    elif purl_type:
+        namespace, _, last = (name.replace(":", "/", 1) if purl_type == "maven" else name).rpartition("/")
+    if purl_type and last.strip("/"):
+        return package_of(PackageURL(type=purl_type, namespace=namespace or None, name=last).to_string())
+    return f"pkg:generic/{quote(name, safe='+._-~/@')}" if name else UNNAMED
 
 
 def package_name(package: str) -> str:
-    """What people call it: `pkg:apk/alpine/busybox` -> `busybox`, `pkg:maven/a.b/c` -> `a.b:c`."""
+    """What people call it: `pkg:apk/alpine/busybox` -> `busybox`, `pkg:maven/a.b/c` -> `a.b:c`; `check:X` -> `X`."""
+    if not package.startswith("pkg:"):
+        return package.partition(":")[2] or package
     purl_type, _, path = package.removeprefix("pkg:").partition("/")
     path = unquote(path)
     if purl_type in ("apk", "deb", "rpm"):
         return path.rpartition("/")[2]
     return path.replace("/", ":") if purl_type == "maven" else path
+
+
+def advisory_ids(own: str, others: Iterable[str | None]) -> tuple[str, ...]:
+    """The ids of one entry for `canonical`: its own first; vendor bulletins go as soon as anything better is known."""
+    ids = dict.fromkeys(i.strip() for i in (own, *others) if i and i.strip())
+    better = tuple(i for i in ids if not _BULLETIN.match(i))
+    return better if any(_CVE.match(i) or _GHSA.match(i) for i in better) else tuple(ids)
 
 
 def is_cve(vulnerability: str) -> bool:
@@ -181,6 +240,7 @@ def canonical(ids: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, s
     `ids` holds the scanner's own id first. Every CVE among them is one canonical id (two CVEs are never one),
     else the GHSA, else the scanner's own. Vendor bulletins are the caller's to leave out.
     """
+    ids = tuple(i for i in ids if i)
     cves = tuple(dict.fromkeys(i.upper() for i in ids if _CVE.match(i)))
     ghsas = tuple(dict.fromkeys("GHSA" + i[4:].lower() for i in ids if _GHSA.match(i)))
     chosen = cves or ghsas[:1] or ids[:1]

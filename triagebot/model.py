@@ -272,6 +272,13 @@ class Draft:
     former_keys: tuple[str, ...] = ()
     waiting: Waiting | None = None
     """Set where its ticket does not fit into this run: it is counted, and `lines` are left out."""
+    regrouped: bool = False
+    """Its findings have other keys now: it moves once they have a home."""
+
+    @property
+    def is_posture(self) -> bool:
+        """Whether it is about configuration and secrets."""
+        return self.key.startswith("posture:")
 
     @property
     def priority(self) -> str:

@@ -7,20 +7,20 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
-from triagebot import formats
+from triagebot import archive, formats
 from triagebot.errors import InputError, ReportError
 from triagebot.formats import ROW, Report, Row
 from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import COVERAGE, OCCURRENCES
 
 CLOCK_SKEW = timedelta(minutes=10)
-FILE_LIMIT = 2 * 1024**3
 OF_IMAGE = ["asset", "tag", "digest", "scanner", "scanned_at"]
 """What an occurrence has from the report that it stands in."""
 
@@ -68,13 +68,14 @@ def read_files(job: Job, names: Sequence[str], progress: Callable[[str], None] |
     return read(_contents(job.root, names), job.reading, progress)
 
 
-def _contents(root: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def _contents(root: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes | ReportError]]:
     for name in names:
-        path = root / name
-        yield name, b"" if path.stat().st_size > FILE_LIMIT else path.read_bytes()
+        yield name, archive.content(root / name)
 
 
-def read(files: Iterable[tuple[str, bytes]], reading: Reading, progress: Callable[[str], None] | None = None) -> Part:
+def read(
+    files: Iterable[tuple[str, bytes | ReportError]], reading: Reading, progress: Callable[[str], None] | None = None
+) -> Part:
     """The tables of these files. `progress` is told the name of each that is done."""
     tables = _Tables(reading)
     for name, data in files:
@@ -84,6 +85,20 @@ def read(files: Iterable[tuple[str, bytes]], reading: Reading, progress: Callabl
     return tables.part()
 
 
+def image_of(name: str, told: str, reading: Reading) -> Image:
+    """The image that a report is of: as it says itself, else as its path says by `image_paths`, else its file name."""
+    image = parse_image(told or _named_by(name, reading.image_paths))
+    return Image(rewrite(image.asset, reading.rewrites), image.tag, image.digest)
+
+
+def _named_by(name: str, templates: Iterable[str]) -> str:
+    for text in templates:
+        if found := template(text).search(name):
+            return found["image"]
+    return re.sub(r"(\.(json|ya?ml|sarif|cdx|xml))+$", "", Path(name).name)
+
+
+@lru_cache(maxsize=64)
 def template(text: str) -> re.Pattern[str]:
     """A path with `{image}` in it as an expression. Raises `InputError` where it holds none."""
     before, mark, after = text.partition("{image}")
@@ -107,7 +122,6 @@ class _Tables:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        self.templates = [template(t) for t in reading.image_paths]
         self.files: list[_Said] = []
         self.aliases: dict[tuple[str, str], None] = {}
         self.digests: list[bytes] = []
@@ -116,12 +130,14 @@ class _Tables:
         self.entries = 0
         self.left_out: dict[str, int] = {}
 
-    def take(self, name: str, data: bytes) -> None:
-        if not formats.is_report_like(data, name):
+    def take(self, name: str, data: bytes | ReportError) -> None:
+        if not formats.is_report_like(b"" if isinstance(data, ReportError) else data, name):
             self.ignored += 1
             return
         said = _Said()
         try:
+            if isinstance(data, ReportError):
+                raise data
             _, reports = formats.read(data)
             for report in reports:
                 self._add(said, name, report)
@@ -147,7 +163,7 @@ class _Tables:
             self.left_out[rule] = self.left_out.get(rule, 0) + count
 
     def _cover(self, said: _Said, name: str, report: Report, error: str) -> None:
-        image = self._image(name, report)
+        image = image_of(name, report.image, self.reading)
         said.counts.append(0)
         said.coverage.append(
             {
@@ -164,16 +180,6 @@ class _Tables:
                 "targets": ",".join(sorted(report.targets)),
             }
         )
-
-    def _image(self, name: str, report: Report) -> Image:
-        image = parse_image(report.image) if report.image else self._image_from(name)
-        return Image(rewrite(image.asset, self.reading.rewrites), image.tag, image.digest)
-
-    def _image_from(self, name: str) -> Image:
-        for path in self.templates:
-            if found := path.search(name):
-                return parse_image(found["image"])
-        return parse_image(re.sub(r"\.(json|ya?ml)$", "", Path(name).name))
 
     def part(self) -> Part:
         coverage = pl.DataFrame([c for said in self.files for c in said.coverage], schema=COVERAGE)

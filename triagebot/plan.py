@@ -63,7 +63,7 @@ def make(
     foreign: Iterable[str] = (),
 ) -> Plan:
     """The plan of one run. `foreign`: keys of tickets that were grouped otherwise than now."""
-    planner = _Planner(drafts, facts, held, policy, set(foreign))
+    planner = _Planner(drafts, facts, held, policy, {*foreign, *(d.key for d in drafts if d.regrouped)})
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
     kept, deferred = _limited(actions, policy.limits, facts, {a.key for a in planner.deferred})

@@ -21,6 +21,8 @@ _COMPARE: dict[str, Callable[[pl.Expr, float], pl.Expr]] = {
 NO_RULE = Rule(id="no-rule", when={}, priority="P9", action="report", because="No rule matches it.")
 """What a finding gets that no rule matches: it is counted and nothing else."""
 
+VULNERABILITY = "vulnerability"
+
 Aliases = Mapping[str, Sequence[str]]
 """alias -> the canonical ids that it stands for."""
 
@@ -30,10 +32,16 @@ def verdicts(findings: pl.DataFrame, rules: Sequence[Rule], aliases: Aliases) ->
     if not rules:
         return pl.Series("rule", [0] * findings.height, dtype=pl.Int32)
     chain = pl.coalesce(
-        [pl.when(condition(rule.when, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, rule in enumerate(rules)]
+        [pl.when(_holds(rule, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, rule in enumerate(rules)]
         + [pl.lit(len(rules), dtype=pl.Int32)]
     )
     return findings.lazy().with_columns(chain.alias("rule")).select("rule").collect().to_series()
+
+
+def _holds(rule: Rule, aliases: Aliases) -> pl.Expr:
+    """A rule that names no kind is about vulnerabilities: misconfigurations must not slip into rules made for these."""
+    holds = condition(rule.when, aliases)
+    return holds if rule.names_kind else holds & pl.col("kind").eq(VULNERABILITY)
 
 
 def condition(when: Mapping[str, Any], aliases: Aliases) -> pl.Expr:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +15,12 @@ from pathlib import Path
 
 import polars as pl
 
-from triagebot import beside, formats, parts
+from triagebot import archive, beside, formats, parts
 from triagebot.errors import InputError, ReportError
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
-from triagebot.parts import CLOCK_SKEW, FILE_LIMIT, OF_IMAGE, Job, Part, Reading
+from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Job, Part, Reading, image_of
 
-__all__ = ["CLOCK_SKEW", "Loaded", "Reading", "load", "nothing"]
+__all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "nothing"]
 
 
 PIECE = 6 * 1024**2
@@ -63,7 +62,7 @@ def load(
     if path.is_dir():
         read = _folder(Job(path, reading), progress or _silent, helpers)
     elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
-        read = [parts.read(_members(path), reading, progress)]
+        read = [parts.read(archive.members(path), reading, progress)]
     elif path.is_file():
         read = [parts.read_files(Job(path.parent, reading), [path.name], progress)]
     else:
@@ -122,18 +121,6 @@ def _names(root: Path) -> list[tuple[str, int]]:
         start = "" if place == "." else f"{place}/"
         found += [(tuple((start + n).split("/")), Path(folder, n)) for n in names]
     return [("/".join(key), path.stat().st_size) for key, path in sorted(found) if path.is_file()]
-
-
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The regular files of an archive, read without unpacking it: links and odd paths cannot lead anywhere."""
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isfile() and member.size <= FILE_LIMIT:
-                    content = archive.extractfile(member)
-                    yield member.name.removeprefix("./"), content.read() if content else b""
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise InputError(str(path), f"not a readable archive: {error}", "pack it again with tar -czf") from error
 
 
 def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:

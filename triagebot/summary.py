@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +10,12 @@ from datetime import datetime
 import polars as pl
 
 from triagebot.files import TeamFile
+from triagebot.identity import NO_IMAGE
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import number, percent, render, shares
 
 IMAGE = ["asset", "tag"]
+VULNERABILITY = "vulnerability"
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,20 @@ class SeverityRow:
 
 
 @dataclass(frozen=True)
+class PostureRow:
+    """Failed checks and open secrets of one kind. `assets`: how many images and workloads they are in."""
+
+    kind: str
+    total: int
+    critical: int
+    high: int
+    assets: int
+    excepted: int
+
+
+@dataclass(frozen=True)
 class TeamRow:
-    """What one team has before it."""
+    """What one team has before it. `posture`: its misconfigurations and secrets, whatever their severity."""
 
     id: str
     name: str
@@ -43,6 +58,7 @@ class TeamRow:
     fixable: int
     open_tickets: int
     overdue: int
+    posture: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,9 @@ class Summary:
     ignored: int = 0
     """Findings that a rule ignores: in no table, but in the reconciling line."""
 
+    posture: tuple[PostureRow, ...] = ()
+    """Misconfigurations and secrets: in a table of their own, and in the reconciling line."""
+
     @property
     def total(self) -> int:
         """All believed findings."""
@@ -103,10 +122,22 @@ def severities(judged: pl.DataFrame) -> tuple[SeverityRow, ...]:
     )
 
 
+def posture(judged: pl.DataFrame) -> tuple[PostureRow, ...]:
+    """One row per kind that is no vulnerability and that there is."""
+    rows = []
+    for kind in ("misconfiguration", "secret"):
+        held = judged.filter(pl.col("kind") == kind)
+        counted = dict(held.group_by("severity").len().iter_rows())
+        excepted = int(held["excused"].is_not_null().sum())
+        rows.append(PostureRow(kind, held.height, counted.get("critical", 0), counted.get("high", 0),
+                               held["asset"].n_unique(), excepted))  # fmt: skip
+    return tuple(row for row in rows if row.total)
+
+
 def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int, int]:
     """(all images, those with critical or high, those of these where an exception covers every one)."""
-    everything = pl.concat([shown.select(IMAGE), told.select(IMAGE)]).n_unique()
-    serious = judged.filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
+    everything = _images(pl.concat([shown.select(IMAGE), told.select(IMAGE)])).n_unique()
+    serious = _images(judged).filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
     by_image = (
         shown.select([*FINDING, "tag"]).join(serious, on=FINDING)
         .group_by(IMAGE).agg(pl.col("excused").is_not_null().all())
@@ -116,6 +147,9 @@ def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tup
 
 def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str, str]] = ()) -> Coverage:
     """Counts of a scan's coverage. `listed`: (asset, tag) of the inventory; an empty tag stands for any."""
+    reports = Counter(told["status"].to_list())
+    failures = tuple(told.filter(pl.col("status") != "scanned").select("report", "error").iter_rows())
+    told, shown = _images(told), _images(shown)
     worked = told.filter(pl.col("status") == "scanned")
     failed = told.filter(pl.col("status") != "scanned")
     here = set(told.select(IMAGE).unique().iter_rows())
@@ -123,12 +157,17 @@ def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str
     believed = set(shown.filter(~pl.col("verified")).select(IMAGE).unique().iter_rows()) - here
     absent = {(a, t) for a, t in listed if ((a, t) not in here if t else a not in assets)}
     absent = {(a, t) for a, t in absent if t or not any(b == a for b, _ in believed)}
-    failures = tuple(failed.select("report", "error").iter_rows())
     images_failed = failed.select(IMAGE).unique()
     return Coverage(
-        worked.height, failed.height, worked.select(IMAGE).n_unique() - _both(worked, images_failed),
+        reports["scanned"], reports.total() - reports["scanned"],
+        worked.select(IMAGE).n_unique() - _both(worked, images_failed),
         images_failed.height, len(believed | absent), failures,
     )  # fmt: skip
+
+
+def _images(table: pl.DataFrame) -> pl.DataFrame:
+    """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
+    return table.filter(~pl.col("asset").str.contains(NO_IMAGE))
 
 
 def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
@@ -141,9 +180,11 @@ def teams(
     now: datetime,
 ) -> tuple[TeamRow, ...]:  # fmt: skip
     """One row per team, in the order of the team file; teams without anything are left out."""
-    serious = judged.filter(pl.col("severity").is_in(["critical", "high"]))
+    vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
+    serious = vulnerabilities.filter(pl.col("severity").is_in(["critical", "high"]))
+    checks = Counter(judged.filter(pl.col("kind") != VULNERABILITY)["team"].to_list())
     held = (
-        shown.select(IMAGE)
+        _images(shown.select(IMAGE))
         .unique()
         .with_columns(team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String))
     )
@@ -161,9 +202,10 @@ def teams(
                 int(mine["fixable"].sum()),
                 len(opened),
                 sum(bool(t.marker.due) and t.marker.due < f"{now:%Y-%m-%d}" for t in opened),
+                checks[team_id],
             )
         )
-    return tuple(r for r in rows if r.images or r.open_tickets or r.critical or r.high)
+    return tuple(r for r in rows if r.images or r.open_tickets or r.critical or r.high or r.posture)
 
 
 def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:

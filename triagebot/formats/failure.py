@@ -27,6 +27,7 @@ class Wrapper(Struct):
     cmd: str | list[str] | None = None
 
 
+SHAPE = Wrapper
 _WRAPPER = msgspec.json.Decoder(Wrapper)
 
 

@@ -110,6 +110,7 @@ class Document(Struct):
     descriptor: Descriptor | UnsetType = field(default=UNSET)
 
 
+SHAPE = Document
 _DOCUMENT = msgspec.json.Decoder(Document)
 
 
@@ -118,6 +119,8 @@ def read(data: bytes) -> Sequence[Report] | None:
     found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
     if found is None or found.matches is UNSET or (found.descriptor is UNSET and found.source is UNSET):
         return None
+    if isinstance(found.descriptor, Descriptor) and found.descriptor.name not in ("", NAME):
+        return None  # Xeol and others grew out of Grype and look for other things than vulnerabilities
     report = Report(NAME)
     if isinstance(found.descriptor, Descriptor):
         _describe_tool(report, found.descriptor)

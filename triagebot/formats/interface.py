@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -69,6 +69,9 @@ class Format(Protocol):
     HINT: re.Pattern[bytes]
     """Matches the first kilobytes of a likely document: decides what is tried first, never what a file is."""
 
+    SHAPE: Any
+    """The msgspec type of its documents: says where a document that looks like one departs from it."""
+
     def read(self, data: bytes) -> Sequence[Report] | None:
         """The reports of one JSON document; None: not of this format."""
 
@@ -76,7 +79,9 @@ class Format(Protocol):
 _SEVERITY = {
     "CRITICAL": "critical", "HIGH": "high", "MEDIUM": "medium", "LOW": "low",
     "critical": "critical", "high": "high", "important": "high", "medium": "medium", "moderate": "medium",
-    "low": "low", "negligible": "negligible", "unimportant": "negligible",
+    "low": "low", "negligible": "negligible", "unimportant": "negligible", "informational": "negligible",
+    "information": "negligible", "info": "negligible", "none": "negligible", "defcon1": "critical",
+    "serious": "high", "error": "high", "warning": "medium", "note": "low",
 }  # fmt: skip
 
 

@@ -78,6 +78,7 @@ class Document(Struct, rename="camel"):
         )
 
 
+SHAPE = Document | list[Document]
 _OBJECT = msgspec.json.Decoder(Document)
 _ARRAY = msgspec.json.Decoder(list[Document])
 

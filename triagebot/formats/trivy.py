@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from triagebot.formats import trivy_checks
 from triagebot.formats.interface import Report, decoded, severity, when
-from triagebot.identity import build_package, canonical, is_cve, package_of
+from triagebot.identity import build_package, canonical, is_cve, package_of, workload
 
 NAME = "trivy"
 HINT = re.compile(rb'"(SchemaVersion|Target|ArtifactName|ClusterName)"')
@@ -62,8 +63,8 @@ class Result(Struct, gc=False, rename="pascal"):
     type: str = ""
     packages: list[Package] | None = None
     vulnerabilities: list[Vulnerability] | None = None
-    misconfigurations: list[msgspec.Raw] | None = None
-    secrets: list[msgspec.Raw] | None = None
+    misconfigurations: list[trivy_checks.Misconfiguration] | None = None
+    secrets: list[trivy_checks.Secret] | None = None
     licenses: list[msgspec.Raw] | None = None
 
 
@@ -101,6 +102,7 @@ class Document(Metadata, rename="pascal"):
     misconfigurations: list[Resource] | None = None
 
 
+SHAPE = Document | list[Result]
 _OBJECT = msgspec.json.Decoder(Document)
 _ARRAY = msgspec.json.Decoder(list[Result])
 
@@ -113,7 +115,11 @@ def read(data: bytes) -> Sequence[Report] | None:
     found = decoded(_OBJECT, data)
     if found is None:
         return None
-    if found.cluster_name is not UNSET or found.resources is not UNSET:
+    if (
+        found.resources is not UNSET
+        or found.misconfigurations is not None
+        or (found.cluster_name is not UNSET and found.vulnerabilities is not None)
+    ):
         return _kubernetes(found)
     told = found.metadata is not None or found.image_id or found.repo_tags
     if found.schema_version is UNSET and (found.results is UNSET or not told):
@@ -161,31 +167,31 @@ def _kubernetes(found: Document) -> list[Report]:
     nested = found.resources if isinstance(found.resources, list) else []
     reports = []
     for resource in [*nested, *(found.vulnerabilities or []), *(found.misconfigurations or [])]:
-        results = resource.results or []
-        report = Report(NAME, image=_image_of(results))
-        metadata = resource.metadata
-        first = metadata[0] if isinstance(metadata, list) and metadata else metadata
-        if isinstance(first, Metadata):
-            _describe(report, first)
-        if not report.image:
-            owner = _owner(resource.kind, resource.name)
-            report.image = f"k8s://{cluster or 'cluster'}/{resource.namespace or '_'}/{owner}"
-        _fill(report, results)
-        reports.append(report)
+        checked = [r for r in resource.results or () if r.class_ == "config"]
+        scanned = [r for r in resource.results or () if r.class_ != "config"]
+        place = workload(resource.kind, resource.name, resource.namespace, cluster)
+        if scanned:
+            reports.append(_of_resource(resource, scanned, place))
+        if checked or not scanned:
+            report = Report(NAME, image=place)
+            _fill(report, checked, in_files=False)
+            reports.append(report)
     return reports
 
 
-def _owner(kind: str, name: str) -> str:
-    """Pods and ReplicaSets come and go under generated names: fold them to what owns them."""
-    if kind == "ReplicaSet":
-        return f"Deployment/{re.sub(r'-[0-9a-z]{8,10}$', '', name)}"
-    if kind == "Pod":
-        folded = re.sub(r"-[0-9a-z]{8,10}-[0-9a-z]{5}$", "", name)
-        return f"Deployment/{folded}" if folded != name else f"Pod/{name}"
-    return f"{kind}/{name}"
+def _of_resource(resource: Resource, results: list[Result], place: str) -> Report:
+    """The packages and secrets of a resource are those of its image; a node has none and stands for itself."""
+    report = Report(NAME, image=_image_of(results))
+    metadata = resource.metadata
+    first = metadata[0] if isinstance(metadata, list) and metadata else metadata
+    if isinstance(first, Metadata):
+        _describe(report, first)
+    report.image = report.image or place
+    _fill(report, results)
+    return report
 
 
-def _fill(report: Report, results: Iterable[Result]) -> None:
+def _fill(report: Report, results: Iterable[Result], in_files: bool = True) -> None:
     targets = set()
     for result in results:
         if result.class_ in ("os-pkgs", "lang-pkgs") and result.type:
@@ -193,13 +199,9 @@ def _fill(report: Report, results: Iterable[Result]) -> None:
         if result.vulnerabilities:
             sources = {p.name: p.src_name for p in result.packages or () if p.src_name}
             _vulnerabilities(report, result, sources)
-        for rule, left in (
-            ("misconfiguration", result.misconfigurations),
-            ("secret", result.secrets),
-            ("licence", result.licenses),
-        ):
-            report.entries += len(left or ())
-            report.skip(rule, len(left or ()))
+        trivy_checks.fill(report, result.target, result.misconfigurations, result.secrets, in_files)
+        report.entries += len(result.licenses or ())
+        report.skip("licence", len(result.licenses or ()))
     report.targets = frozenset(targets)
     report.fold_repeats()
 

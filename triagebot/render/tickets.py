@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from triagebot.identity import package_name
 from triagebot.model import Draft, Line
 from triagebot.render import markdown_code, markdown_text, plain, render
 from triagebot.versions import highest
@@ -46,11 +47,47 @@ def upgrades(draft: Draft) -> list[Upgrade]:
     return [upgrade for *_, upgrade in sorted(made, key=lambda m: m[:3])]
 
 
+@dataclass(frozen=True)
+class Task:
+    """One thing to put right: a check that fails, or a secret that lies open, and where. `what`: its words."""
+
+    check: str
+    what: str
+    is_secret: bool
+    places: tuple[str, ...]
+    more_places: int
+
+
+def tasks(draft: Draft) -> list[Task]:
+    """What to put right, in the order of the findings: the most urgent first."""
+    by_check: dict[tuple[str, bool], list[Line]] = defaultdict(list)
+    for line in draft.lines:
+        by_check[line.vulnerability, _is_secret(line)].append(line)
+    made = []
+    for (check, is_secret), lines in by_check.items():
+        places = sorted({where(line, draft.subject) for line in lines})
+        left = max(0, len(places) - _PLACES)
+        made.append(Task(check, lines[0].title, is_secret, tuple(places[:_PLACES]), left))
+    return made
+
+
+def _is_secret(line: Line) -> bool:
+    return line.package.startswith("secret:")
+
+
+def where(line: Line, subject: str = "") -> str:
+    """Where a check fails or a secret lies: the file, the workload within its namespace, or both."""
+    inside = line.asset.removeprefix(subject).strip("/") if subject else line.asset
+    file = line.name if line.package.startswith(("secret:", "config:")) else ""
+    return ": ".join(filter(None, (inside, file))) or package_name(line.asset)
+
+
 def title(draft: Draft) -> str:
     """One line that says where and how bad."""
     told = ", ".join(f"{n} {s}" for s, n in draft.counts.items())
     stream = "" if draft.stream == "main" else f" ({draft.stream})"
-    return plain(f"[{draft.priority}] {draft.subject}{stream}: {told} to fix", 250)
+    todo = "to put right" if draft.is_posture else "to fix"
+    return plain(f"[{draft.priority}] {draft.subject}{stream}: {told} {todo}", 250)
 
 
 def content_digest(draft: Draft, due: str) -> str:
@@ -68,17 +105,18 @@ def content_digest(draft: Draft, due: str) -> str:
 
 def block(draft: Draft, due: str, markup: str, limit: int, show_mention: bool = False) -> str:
     """The managed block, at most `limit` characters: long tables lose rows and say how many."""
-    todo = upgrades(draft)
+    todo: Sequence[Upgrade | Task] = tasks(draft) if draft.is_posture else upgrades(draft)
+    template = f"{markup}/{'posture' if draft.is_posture else 'ticket'}.md.j2"
     most = max(len(draft.lines), len(draft.attached), len(draft.excused), len(todo))
     rows = most
     while True:
-        said = render(f"{markup}/ticket.md.j2", _values(draft, due, todo, rows, show_mention))
+        said = render(template, _values(draft, due, todo, rows, show_mention))
         if len(said) <= limit or rows == 0:
             return said
         rows = max(0, min(rows - 1, rows * limit // len(said)))
 
 
-def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_mention: bool) -> dict[str, Any]:
+def _values(draft: Draft, due: str, todo: Sequence[Upgrade | Task], rows: int, show_mention: bool) -> dict[str, Any]:
     def cut(lines: Sequence[Any]) -> tuple[Sequence[Any], int]:
         return lines[:rows], max(0, len(lines) - rows)
 
@@ -89,6 +127,8 @@ def _values(draft: Draft, due: str, todo: Sequence[Upgrade], rows: int, show_men
         "due": due, "show_mention": show_mention,
         "reasons": list(dict.fromkeys(line.because for line in draft.lines)),
         "assets": sorted({line.asset for line in draft.lines}),
+        "secrets": sum(_is_secret(line) for line in draft.lines),
+        "where": {x.id: where(x, draft.subject) for x in (*lines, *attached)},
         "upgrades": ups, "more_upgrades": more_upgrades, "lines": lines, "more_lines": more_lines,
         "attached": attached, "more_attached": more_attached, "excused": excused, "more_excused": more_excused,
     }  # fmt: skip
@@ -115,6 +155,8 @@ def day(at: datetime | None) -> str:
 
 def finding(line: Line) -> str:
     """One finding in one line of a comment."""
+    if not line.package.startswith("pkg:"):
+        return f"{line.severity} {markdown_text(line.vulnerability)} in {markdown_code(where(line))}"
     fixed = f", fixed in {markdown_code(line.fixed)}" if line.fixed else ""
     said = f"{line.severity} {markdown_text(line.vulnerability)} in {markdown_code(line.name)}"
     return f"{said} {markdown_code(', '.join(line.installed))}{fixed}"
