@@ -39,13 +39,13 @@ class Reading:
 
 @dataclass
 class Part:
-    """What some files say, in their order.
+    """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
     not be read; `left_out`: how many raw entries are not in the tables, by rule.
     """
 
-    occurrences: pl.DataFrame
+    rows: pl.DataFrame
     coverage: pl.DataFrame
     aliases: dict[tuple[str, str], None]
     digests: list[bytes]
@@ -186,9 +186,14 @@ class _Tables:
         counts = [n for said in self.files for n in said.counts]
         columns = list(zip(*(row for said in self.files for row in said.rows), strict=True)) or [()] * len(ROW)
         rows = pl.DataFrame(dict(zip(ROW, columns, strict=True)), schema={name: OCCURRENCES[name] for name in ROW})
-        report = [at for at, count in enumerate(counts) for _ in range(count)]
-        image = coverage.select(OF_IMAGE)[pl.Series(report, dtype=pl.UInt32)]
-        occurrences = pl.concat([rows, image], how="horizontal").select(list(OCCURRENCES))
+        report = pl.Series("report", [at for at, count in enumerate(counts) for _ in range(count)], dtype=pl.UInt32)
         return Part(
-            occurrences, coverage, self.aliases, self.digests, self.errors, self.ignored, self.entries, self.left_out
+            rows.with_columns(report),
+            coverage,
+            self.aliases,
+            self.digests,
+            self.errors,
+            self.ignored,
+            self.entries,
+            self.left_out,
         )

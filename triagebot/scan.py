@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
@@ -123,10 +124,18 @@ def _names(root: Path) -> list[tuple[str, int]]:
     return [("/".join(key), path.stat().st_size) for key, path in sorted(found) if path.is_file()]
 
 
+def _placed(read: Sequence[Part], coverage: pl.DataFrame) -> pl.DataFrame:
+    """The rows of all parts, each with what its report says of the image."""
+    starts = accumulate((part.coverage.height for part in read), initial=0)
+    moved = [part.rows.with_columns(pl.col("report") + start) for part, start in zip(read, starts, strict=False)]
+    rows = pl.concat(moved, rechunk=True)
+    return pl.concat([rows, coverage.select(OF_IMAGE)[rows["report"]]], how="horizontal").select(list(OCCURRENCES))
+
+
 def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     """The parts as one scan; the same place told by two reports stands once."""
     coverage = pl.concat([part.coverage for part in read], rechunk=True)
-    occurrences = pl.concat([part.occurrences for part in read], rechunk=True)
+    occurrences = _placed(read, coverage)
     if coverage.select(OF_IMAGE).is_duplicated().any():
         occurrences = occurrences.unique(maintain_order=True)
     aliases = dict.fromkeys(pair for part in read for pair in part.aliases)
