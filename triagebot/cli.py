@@ -290,7 +290,9 @@ def _end(told: Told, as_json: bool) -> None:
     """Print what was done and leave with the exit code."""
     document = told.document
     if as_json:
-        typer.echo(json.dumps(document, indent=1))
+        from triagebot.folder import indented
+
+        typer.echo(indented(document))
     else:
         for line in _lines(document, told.headline):
             typer.echo(line)

@@ -8,6 +8,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from triagebot.errors import InputError
 
 
@@ -27,6 +29,11 @@ class Folder:
         aside = self.aside("file")
         aside.write_text(text, encoding="utf-8")
         aside.replace(path)
+
+
+def indented(value: Any) -> str:
+    """JSON for people. Not by `json.dumps`, whose indenting encoder is in Python and takes longer than a diff."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode()
 
 
 def read_json(path: Path) -> dict[str, Any]:

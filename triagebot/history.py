@@ -23,7 +23,7 @@ import polars as pl
 
 from triagebot.diff import Scope, advance
 from triagebot.errors import InputError
-from triagebot.folder import Folder, read_json
+from triagebot.folder import Folder, indented, read_json
 from triagebot.identity import inventory_image
 from triagebot.lease import Lease
 from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Scan, Ticket
@@ -275,7 +275,7 @@ class History:
 
     def record_run(self, run_id: str, document: Mapping[str, Any]) -> None:
         """Keep what a run did."""
-        self._files.write(self.folder / "runs" / f"{run_id}.json", json.dumps(document, indent=1))
+        self._files.write(self.folder / "runs" / f"{run_id}.json", indented(document))
 
     # -- lease -------------------------------------------------------------------------------------------
 

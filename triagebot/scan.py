@@ -24,7 +24,7 @@ from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Job, Part, Reading, image_of
 __all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "nothing"]
 
 
-PIECE = 6 * 1024**2
+PIECE = 4 * 1024**2
 """Bytes that one hand takes at a time: small beside a large scan, large beside what handing over costs."""
 
 
@@ -115,13 +115,19 @@ def _pieces(files: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
 
 def _names(root: Path) -> list[tuple[str, int]]:
     """(name below the folder, size) of each file, in a stable order; what lies under `.git` is none of ours."""
-    found = []
-    for folder, below, names in os.walk(root):
-        below[:] = [name for name in below if name != ".git"]
-        place = Path(folder).relative_to(root).as_posix()
-        start = "" if place == "." else f"{place}/"
-        found += [(tuple((start + n).split("/")), Path(folder, n)) for n in names]
-    return [("/".join(key), path.stat().st_size) for key, path in sorted(found) if path.is_file()]
+    found: list[tuple[tuple[str, ...], int]] = []
+    _walk(str(root), (), found)
+    return [("/".join(steps), size) for steps, size in sorted(found)]
+
+
+def _walk(folder: str, above: tuple[str, ...], found: list[tuple[tuple[str, ...], int]]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != ".git":
+                    _walk(entry.path, (*above, entry.name), found)
+            elif entry.is_file():
+                found.append(((*above, entry.name), entry.stat().st_size))
 
 
 def _placed(read: Sequence[Part], coverage: pl.DataFrame) -> pl.DataFrame:
