@@ -161,6 +161,41 @@ def test_an_unknown_team_is_told_at_its_line() -> None:
     assert re.fullmatch(r"rules/teams.yaml:6: .*no team 'dsn'; did you mean 'dns'\?", said)
 
 
+def test_all_faults_of_an_exceptions_file_are_listed() -> None:
+    text = (
+        "exceptions:\n"
+        "  - {asset: x, kind: acepted-risk, reason: r, approved_by: a, expires: 2027-01-01}\n"
+        "  - {asset: x, sorce_package: y, kind: version-lock, reason: r, approved_by: a, expires: 2027-13-01}\n"
+        "  - {package: x, severity: [hihg, low], kind: not-affected, reason: r, approved_by: a}\n"
+        "  - {team: dns, severity: low, kind: not-affected, reason: r, approved_by: a}\n"
+    )
+    said = faults("rules/priority.yaml", text)
+    assert [line.partition(" ")[0] for line in said] == [f"rules/priority.yaml:{n}:" for n in (2, 3, 3, 4, 5)]
+    assert "kind: input should be 'accepted-risk'" in said[0]
+    assert any("unknown field 'sorce_package'; did you mean 'source_package'?" in line for line in said[1:3])
+    assert "severity: there is no severity 'hihg'; did you mean 'high'?" in said[3]
+    assert "it would excuse everything; name an asset, a package or a vulnerability" in said[4]
+
+
+def test_exceptions_that_name_a_team_which_is_not_there() -> None:
+    Path("triagebot.yaml").write_text("rules: [rules/a.yaml, rules/e.yaml]\nteams: rules/teams.yaml\n")
+    Path("rules/teams.yaml").write_text("teams: {dns: {}, platform: {}}\nunowned: dns\n")
+    Path("rules/a.yaml").write_text(rules(GOOD))
+    Path("rules/e.yaml").write_text(
+        "exceptions:\n"
+        "  - {asset: x, team: dns, kind: not-affected, reason: r, approved_by: a}\n"
+        "  - {asset: x, team: 'd*', kind: not-affected, reason: r, approved_by: a}\n"
+        "  - asset: x\n    team: dnz\n    kind: not-affected\n    reason: r\n    approved_by: a\n"
+        "  - {asset: x, team: zzzzzz, kind: not-affected, reason: r, approved_by: a}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(None)
+    assert str(caught.value).splitlines() == [
+        "rules/e.yaml:5: exception 3: no team 'dnz'; did you mean 'dns'?",
+        "rules/e.yaml:9: exception 4: no team 'zzzzzz'; name one of the team file",
+    ]
+
+
 def test_charts_need_a_chart_map() -> None:
     text = "teams:\n  dns: {}\nunowned: dns\nimages:\n  - {chart: x, team: dns}\n"
     (said,) = faults("rules/teams.yaml", text)

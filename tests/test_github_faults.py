@@ -191,7 +191,7 @@ def test_a_listing_that_fails_on_its_second_page_is_none(world: World, heals: Ca
 
 def test_a_ticket_that_cannot_be_looked_up_holds_up_nobody_else(world: World, heals: Callable[[], None]) -> None:
     world.github.repo().remove_label(1, "triagebot")
-    fault = world.github.front.fault(failing(500), "GET", r"/issues/1$", times=10_000)
+    fault = world.github.front.fault(failing(500), "GET", r"/platform/issues/1$", times=10_000)
     told = world.run(2, days=40)
     assert [e.partition(" cannot be read: ")[0] for e in errors(told)] == ["default: acme/platform#1"]
     assert outcomes(told) == {k: v for k, v in ALL_DONE.items() if k != "changes"} | {"changes": "leave deferred"}

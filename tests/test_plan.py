@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,8 +31,10 @@ from triagebot.model import (
     TrackerFacts,
     Want,
 )  # fmt: skip
-from triagebot.plan import NEW_TICKET, Policy, make
+from triagebot.plan import Policy, make
+from triagebot.render.tickets import NEW_TICKET
 from triagebot.trackers import Drifted, Edit, Known, Listing, LocalTracker, Survey, Tracker
+from triagebot.trackers.interface import Need, Trouble, one_by_one
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -701,6 +703,8 @@ class Unjournalled:
 
     def intend(self, action: Action) -> None: ...
 
+    def refused(self, action: Action) -> None: ...
+
     def done(self, action: Action, ticket: Ticket) -> None: ...
 
     def gone(self, action: Action) -> None: ...
@@ -718,6 +722,9 @@ class MemoryTracker:
     writes: int = 0
     place: str = ""
     comment_writes: int = 0
+    batch: int = 2
+    lag: timedelta = timedelta(0)
+    flags: bool = True
     notes: list[str] = field(default_factory=list)
     held: dict[str, Ticket] = field(default_factory=dict)
 
@@ -736,6 +743,12 @@ class MemoryTracker:
     def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None: ...
 
     def tidy(self) -> None: ...
+
+    def examine(self, needs: Sequence[Need]) -> list[Trouble]:
+        return []
+
+    def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+        return one_by_one(self.create, contents)
 
     def create(self, content: Content) -> Ticket:
         for ticket in self.held.values():

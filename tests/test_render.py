@@ -21,7 +21,7 @@ from markdown_it.token import Token
 
 from triagebot.model import Draft, Gone, Line, Want
 from triagebot.render import markdown_code, markdown_text, markdown_url, percent, plain, shares
-from triagebot.render.tickets import block, closing, content_digest, finding, title, upgrades
+from triagebot.render.tickets import block, closing, content_digest, news, title, upgrades
 from triagebot.trackers.interface import BEGIN, END, splice
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -249,7 +249,7 @@ def test_a_posture_ticket_is_inert(text: str, kind: str) -> None:
     assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
     assert len([t for t in parsed if t.type == "td_open"]) == 4 * 3
     assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
-    assert acting(finding(lines[1])) == []
+    assert acting(news(lines[1:], "", "", "markdown")) == []
     assert (said.count(BEGIN), said.count(END)) == (0, 0)
 
 
@@ -277,7 +277,7 @@ def test_comments_are_inert(text: str) -> None:
         assert "<!--" not in said
         if want is Want.FIXED:
             assert len([t for t in tokens(said) if t.type == "td_open"]) == 2 * 5
-    assert acting(finding(bad.lines[1])) == []
+    assert acting(news([bad.lines[1]], "", "", "markdown")) == []
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: ascii(t[:30]))

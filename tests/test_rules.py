@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triagebot.files import Rule
+from triagebot.reasons import failed
 from triagebot.rules import NO_RULE, digest, verdicts
 
 TEXTS = {
@@ -177,6 +178,15 @@ def test_compiled_rules_agree_with_a_naive_evaluator(whens: list[dict[str, Any]]
     rules = [rule(when, f"r{i}") for i, when in enumerate(whens)]
     naive = [next((i for i, when in enumerate(whens) if holds(when, row)), len(whens)) for row in rows]
     assert judged(rules, rows) == naive
+
+
+@given(WHENS, ROWS)
+@settings(max_examples=400, deadline=None)
+def test_the_explanation_of_a_failure_agrees_with_the_compiled_rule(
+    when: dict[str, Any], rows: list[dict[str, Any]]
+) -> None:
+    told = [failed(when, row, ALIASES) for row in rows]
+    assert [index == 0 for index in judged([rule(when)], rows)] == [not why for why in told]
 
 
 @given(

@@ -188,7 +188,12 @@ def make_plan(config: Config, view: View, options: Options) -> Plan:
     """What this run would do."""
     settings = config.settings
     policy = planning.Policy(
-        options.now, settings.limits, settings.done_grace, options.allow_mass_close, settings.decision_expiry
+        options.now,
+        settings.limits,
+        settings.done_grace,
+        options.allow_mass_close,
+        settings.decision_expiry,
+        settings.due_soon,
     )
     foreign = {t.marker.key for t in view.tickets if not t.marker.key.startswith((f"{settings.group_by}:", "posture:"))}
     return planning.make(view.drafts, view.facts, view.held, policy, foreign)
@@ -202,6 +207,9 @@ class _Noted:
 
     def intend(self, action: Action) -> None:
         self.history.intend(action.tracker, action.key, self.now)
+
+    def refused(self, action: Action) -> None:
+        self.history.settle(action.tracker, action.key)
 
     def done(self, action: Action, ticket: Ticket) -> None:
         self.history.renew()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Protocol
 
 from triagebot.errors import TrackerError
 from triagebot.model import Action, Kind, Outcome, Plan, Ticket
-from triagebot.plan import NEW_TICKET
-from triagebot.trackers import Deleted, Drifted, Edit, Halted, Tracker
+from triagebot.render import tickets as text
+from triagebot.trackers import Deleted, Drifted, Edit, Halted, Lost, Tracker
 
 
 class Journal(Protocol):
@@ -16,6 +18,9 @@ class Journal(Protocol):
 
     def intend(self, action: Action) -> None:
         """A ticket is about to be created."""
+
+    def refused(self, action: Action) -> None:
+        """The ticket that was about to be created was not."""
 
     def done(self, action: Action, ticket: Ticket) -> None:
         """The tracker carried the action out; the ticket is as it stands now."""
@@ -31,68 +36,107 @@ def carry_out(
     progress: Callable[[Action], None] | None = None,
     there: Mapping[str, str] | None = None,
 ) -> list[Outcome]:
-    """Do the plan, in its order. What waits for a ticket that could not be filed is not done.
+    """Do the plan, in its order; new tickets that follow one another are filed together where a tracker can.
 
-    `there`: the addresses of new tickets that stand already, by key: a run that was killed has filed them.
+    What waits for a ticket that could not be filed is not done. `there`: the addresses of new tickets that
+    stand already, by key: a run that was killed has filed them.
     """
-    outcomes: list[Outcome] = []
-    halted: dict[str, str] = {}
-    standing = {**(there or {}), **{a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}}
-    for action in plan.actions:
-        if action.kind is Kind.LEAVE:
-            outcomes.append(Outcome(action, "done", action.ticket, action.url))
+    work = _Work(trackers, journal, progress or (lambda _: None))
+    work.standing = {**(there or {}), **{a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}}
+    for are_new, actions in groupby(plan.actions, lambda a: a.kind is Kind.CREATE):
+        if are_new:
+            work.file(list(actions))
             continue
-        if why := halted.get(action.tracker):
-            outcomes.append(Outcome(action, "deferred", action.ticket, action.url, why))
-            continue
-        if progress:
-            progress(action)
-        if {o.action.key for o in outcomes if o.outcome != "done"}.intersection(action.after):
-            outcomes.append(Outcome(action, "failed", action.ticket, action.url, "its new ticket was not filed"))
-            continue
-        places = [standing[key] for key in action.after if key in standing]
-        try:
-            outcome = _one(action, trackers[action.tracker], journal, ", ".join(places))
-        except Halted as halt:
-            halted[action.tracker] = str(halt)
-            outcome = Outcome(action, "deferred", action.ticket, action.url, str(halt))
+        for action in actions:
+            work.note(work.change(action))
+    return [work.outcomes[id(action)] for action in plan.actions]
+
+
+@dataclass
+class _Work:
+    trackers: Mapping[str, Tracker]
+    journal: Journal
+    progress: Callable[[Action], None]
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    halted: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
+
+    def note(self, outcome: Outcome) -> None:
+        action = outcome.action
         if outcome.outcome == "done" and action.kind is not Kind.MOVE:
-            standing[action.key] = outcome.url
-        outcomes.append(outcome)
-    return outcomes
+            self.standing[action.key] = outcome.url
+        self.outcomes[id(action)] = outcome
 
+    def file(self, actions: Sequence[Action]) -> None:
+        """File new tickets, as many at a time as each tracker takes."""
+        for action in (a for a in actions if a.content is None):
+            self.note(Outcome(action, "failed", error="the plan holds no text for a new ticket; make the plan again"))
+        for name in dict.fromkeys(a.tracker for a in actions):
+            mine = [a for a in actions if a.tracker == name and a.content]
+            size = self.trackers[name].batch
+            for start in range(0, len(mine), size):
+                for outcome in self._filed(mine[start : start + size]):
+                    self.note(outcome)
 
-def _one(action: Action, tracker: Tracker, journal: Journal, new_ticket: str) -> Outcome:
-    try:
-        if action.kind is Kind.CREATE:
-            if action.content is None:
-                raise TrackerError(action.key, "the plan holds no text for a new ticket", "make the plan again")
-            journal.intend(action)
-            ticket = tracker.create(action.content)
-        else:
-            comment = action.comment.replace(NEW_TICKET, new_ticket or "another ticket")
-            ticket = tracker.edit(
-                action.ticket,
-                Edit(
-                    action.content,
-                    action.state,
-                    action.closed_as,
-                    comment,
-                    action.comment_digest,
-                    action.seen_digest,
-                    action.seen_open,
-                ),
-            )
-    except Drifted as drift:
-        said = f"{action.ticket}: {drift}; the next run plans it anew"
-        return Outcome(action, "drifted", action.ticket, action.url, said)
-    except Deleted:
-        journal.gone(action)
-        said = f"{action.ticket}: a person deleted it; what it showed is not filed again until the decision expires"
-        return Outcome(action, "gone", action.ticket, action.url, said)
-    except Halted:
-        raise
-    except TrackerError as error:
-        return Outcome(action, "failed", action.ticket, action.url, str(error))
-    journal.done(action, ticket)
-    return Outcome(action, "done", ticket.id, ticket.url, stands=ticket)
+    def _filed(self, actions: Sequence[Action]) -> Iterator[Outcome]:
+        tracker = self.trackers[actions[0].tracker]
+        left = list(actions)
+        if tracker.name not in self.halted:
+            for action in actions:
+                self.progress(action)
+                self.journal.intend(action)
+            try:
+                for result in tracker.create_many([a.content for a in actions if a.content]):
+                    yield self._result(left.pop(0), result)
+            except Halted as halt:
+                self.halted[tracker.name] = str(halt)
+        yield from (self._deferred(action) for action in left)
+
+    def _result(self, action: Action, result: Ticket | TrackerError) -> Outcome:
+        if isinstance(result, Ticket):
+            self.journal.done(action, result)
+            return Outcome(action, "done", result.id, result.url, stands=result)
+        if not isinstance(result, Lost):
+            self.journal.refused(action)
+        return Outcome(action, "failed", error=str(result))
+
+    def _deferred(self, action: Action) -> Outcome:
+        return Outcome(action, "deferred", action.ticket, action.url, self.halted[action.tracker])
+
+    def change(self, action: Action) -> Outcome:
+        """Change a ticket that stands."""
+        if action.kind is Kind.LEAVE:
+            return Outcome(action, "done", action.ticket, action.url)
+        if action.tracker in self.halted:
+            return self._deferred(action)
+        self.progress(action)
+        unfiled = {o.action.key for o in self.outcomes.values() if o.outcome != "done"}
+        if unfiled.intersection(action.after):
+            return Outcome(action, "failed", action.ticket, action.url, "its new ticket was not filed")
+        try:
+            return self._changed(action, self.trackers[action.tracker])
+        except Halted as halt:
+            self.halted[action.tracker] = str(halt)
+            return self._deferred(action)
+
+    def _changed(self, action: Action, tracker: Tracker) -> Outcome:
+        places = ", ".join(self.standing[key] for key in action.after if key in self.standing)
+        edit = Edit(
+            action.content, action.state, action.closed_as, text.named(action.comment, places, tracker.markup),
+            action.comment_digest, action.seen_digest, action.seen_open, action.flag,
+        )  # fmt: skip
+        try:
+            ticket = tracker.edit(action.ticket, edit)
+        except Drifted as drift:
+            said = f"{action.ticket}: {drift}; the next run plans it anew"
+            return Outcome(action, "drifted", action.ticket, action.url, said)
+        except Deleted:
+            self.journal.gone(action)
+            said = f"{action.ticket}: a person deleted it; what it showed is not filed again until the decision expires"
+            return Outcome(action, "gone", action.ticket, action.url, said)
+        except Halted:
+            raise
+        except TrackerError as error:
+            return Outcome(action, "failed", action.ticket, action.url, str(error))
+        self.journal.done(action, ticket)
+        return Outcome(action, "done", ticket.id, ticket.url, stands=ticket)

@@ -187,6 +187,53 @@ def explain(
 
 
 @app.command()
+def doctor(
+    config: ConfigOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look at each tracker: can it be reached, what may we do there, what would be refused. Writes nothing."""
+    from triagebot.doctor import examine
+    from triagebot.render import plain
+
+    settings = _config(config)
+    found = examine(settings, _options("", "", "main", "", True, False, False, False, False, False))
+    if as_json:
+        from dataclasses import asdict
+
+        typer.echo(json.dumps({"schema": 1, "findings": [asdict(f) for f in found]}, indent=1))
+    else:
+        for finding in found:
+            typer.echo(plain(finding, 1000))
+        troubled = {f.tracker for f in found}
+        for name in settings.settings.trackers:
+            if name not in troubled:
+                typer.echo(f"tracker {name!r}: all is well")
+    raise typer.Exit(int(bool(found)))
+
+
+@app.command()
+def vex(
+    out: Annotated[Path | None, typer.Option(help="Write the document here instead of to stdout.")] = None,
+    author: Annotated[str, typer.Option(help="Who says so, in the document.")] = "triagebot",
+    config: ConfigOption = None,
+    stream: Stream = "main",
+    now: Now = "",
+) -> None:
+    """Write every decision - exceptions and people's - as an OpenVEX document."""
+    from triagebot import app as application
+    from triagebot.vexout import written
+
+    settings = _config(config)
+    options = _options("", "", stream, now, True, False, False, False, False, False)
+    document = written(settings, options, application.standing(settings, options), author)
+    text = f"{json.dumps(document, indent=2)}\n"
+    if out:
+        _write(out, text)
+    else:
+        typer.echo(text, nl=False)
+
+
+@app.command()
 def schema(
     file: Annotated[str, typer.Argument(help="triagebot, rules or teams; all without one.")] = "",
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from triagebot.errors import ConfigError
-from triagebot.files import Exemption, GithubSettings, Rule, RuleFile, Settings, Strict, TeamFile, suggest
+from triagebot.files import Exemption, GithubSettings, JiraSettings, Rule, RuleFile, Settings, Strict, TeamFile, suggest
 from triagebot.identity import Image, inventory_image
 from triagebot.owners import charts_by_asset
 
@@ -30,8 +30,20 @@ _PLAIN = {
     "dict_type": "should be a mapping (name: value)",
     "list_type": "should be a list",
     "string_type": "should be a text",
+    "date_from_datetime_parsing": "is no date; write for example 2027-01-31",
+    "date_parsing": "is no date; write for example 2027-01-31",
 }
 """What pydantic says in Python's words, in YAML's."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a date is text: the models read dates, and say at which line one is none."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,9 @@ class Config:
     teams: TeamFile
     charts: dict[str, set[str]]
     inventory: frozenset[Image] | None
+    path: Path | None = None
+    """The settings file; None where the defaults hold."""
+    team_path: Path = Path("teams.yaml")
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the environment holds of the variables that the settings name."""
 
@@ -70,10 +85,11 @@ def load(path: Path | None) -> Config:
     team_path = base / settings.teams if settings.teams else shipped("teams.yaml")
     teams = read(team_path, TeamFile)
     _check_trackers(team_path, teams, settings)
+    _check_teams([(base / name, file) for name, file in zip(settings.rules, files, strict=False)], teams)
     return Config(
         base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
         _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
-        _secrets(settings),
+        path, team_path, _secrets(settings),
     )  # fmt: skip
 
 
@@ -82,6 +98,8 @@ def _secrets(settings: Settings) -> dict[str, str]:
     for tracker in settings.trackers.values():
         if isinstance(tracker, GithubSettings):
             named |= {tracker.app.key_env} if tracker.app else {tracker.token_env}
+        if isinstance(tracker, JiraSettings):
+            named |= {tracker.token_env, tracker.user_env}
     return {name: value for name in named if (value := os.environ.get(name, "").strip())}
 
 
@@ -97,7 +115,7 @@ def read(path: Path, model: type[M]) -> M:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        value = yaml.safe_load(text)
+        value = _Loader(text).get_single_data()
     except FileNotFoundError as error:
         raise ConfigError(place, "there is no such file", "create it, or correct the path that names it") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -106,7 +124,7 @@ def read(path: Path, model: type[M]) -> M:
         mark = getattr(error, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark else place
         raise ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}") from error
-    faults = {(_line(root, place), _placed(place, value, said)) for place, said in model.cross_faults(value)}
+    faults = {(_line(root, place), _told(place, value, said)) for place, said in model.cross_faults(value)}
     try:
         made = model.model_validate({} if value is None else value)
     except ValidationError as error:
@@ -115,6 +133,12 @@ def read(path: Path, model: type[M]) -> M:
     if faults:
         raise ConfigError("", "\n".join(f"{place}:{line}: {fault}" for line, fault in sorted(faults)))
     return made
+
+
+def placed(path: Path, location: tuple[str, ...]) -> str:
+    """`file:line` of a value, or of its nearest parent that stands in the file."""
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return f"{_shown(path)}:{_line(root, location)}"
 
 
 def _shown(path: Path) -> str:
@@ -161,10 +185,10 @@ def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
         return f"{_where(location, value)}field 'type' is missing"
     if fault["type"] == "missing":
         return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
-    return _placed(tuple(location), value, said)
+    return _told(tuple(location), value, said)
 
 
-def _placed(location: tuple[int | str, ...], value: Any, said: str) -> str:
+def _told(location: tuple[int | str, ...], value: Any, said: str) -> str:
     """A fault with the rule, team or field that it is about."""
     field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
     return f"{_where(list(location), value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
@@ -208,6 +232,8 @@ def _resolved(schema: Any, here: Any) -> Any:
 
 def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:
     unknown = [(i, t.tracker) for i, t in teams.teams.items() if t.tracker not in settings.trackers]
+    if not unknown:
+        _check_places(path, teams, settings)
     if unknown:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         faults = [
@@ -216,6 +242,36 @@ def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:
             for i, tracker in unknown
         ]
         raise ConfigError("", "\n".join(faults), "name one of `trackers:` in triagebot.yaml")
+
+
+def _check_places(path: Path, teams: TeamFile, settings: Settings) -> None:
+    """A repository is GitHub's and a project Jira's: the other way round tickets would go nowhere."""
+    faults = []
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    for team_id, team in teams.teams.items():
+        kind = settings.trackers[team.tracker].type
+        for name, value, wanted in (("repo", team.repo, "github"), ("project", team.project, "jira")):
+            if value and kind != wanted:
+                at = f"{_shown(path)}:{_line(root, ('teams', team_id, name))}: team {team_id!r}: "
+                faults.append(f"{at}{name!r} is for {wanted}, and tracker {team.tracker!r} is {kind}")
+    if faults:
+        raise ConfigError("", "\n".join(faults), "correct `tracker`, or the place")
+
+
+def _check_teams(files: Sequence[tuple[Path, RuleFile]], teams: TeamFile) -> None:
+    """Exceptions that name a team which is not there excuse nothing, and nobody would see why."""
+    faults = []
+    for path, file in files:
+        named = [(i, e.team) for i, e in enumerate(file.exceptions) if not re.search(r"[*?{]", e.team)]
+        unknown = [(i, team) for i, team in named if team not in teams.teams]
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader) if unknown else None
+        faults += [
+            f"{_shown(path)}:{_line(root, ('exceptions', i, 'team'))}: exception {i + 1}: no team {team!r}"
+            f"{suggest(team, teams.teams)}"
+            for i, team in unknown
+        ]
+    if faults:
+        raise ConfigError("", "\n".join(faults), "name one of the team file")
 
 
 def _charts(team_path: Path, teams: TeamFile) -> dict[str, set[str]]:

@@ -1,54 +1,84 @@
-"""What is excused: exceptions from the file, and what people decided by closing tickets."""
+"""What people decided by closing tickets, deleting them, and in comments; until when, why, and who."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-
-import polars as pl
+from typing import Literal, cast
 
 from triagebot.commands import Command, Malformed, read
-from triagebot.files import Exemption
 from triagebot.model import Decision, Remark, Ticket
-from triagebot.rules import Aliases, text
 
 SAID = "decided by a person"
 """How a ticket names a person's decision: the same whether it is read from a closing or from a marker."""
 
-Event = tuple[datetime, str, date, tuple[str, ...]]
-"""When, what, until when, and the findings that it is about."""
+Kind = Literal["", "not-planned", "duplicate", "deleted", "snooze", "accept", "false-positive"]
+_WORDS: dict[str, str] = {
+    "not-planned": "closed as not planned", "duplicate": "closed as a duplicate", "deleted": "ticket deleted",
+    "snooze": "snoozed", "accept": "risk accepted", "false-positive": "false positive",
+}  # fmt: skip
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Held:
-    """A person's decision on one finding, until a day."""
+    """A person's decision on one finding, until a day. `ticket`: the key under which it was made or is carried."""
 
     until: date
-    said: str
+    said: str = SAID
+    kind: Kind = ""
+    by: str = ""
+    at: date | None = None
+    because: str = ""
+    ticket: str = ""
+
+    @property
+    def told(self) -> str:
+        """What a marker carries of it, beside the finding and the day: kind, day, person, reason."""
+        if not self.kind:
+            return ""
+        return "|".join([self.kind, f"{self.at or ''}", self.by.replace("|", " "), self.because])
 
 
-def excused(findings: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime) -> pl.Series:
-    """The index of the first exception in force that covers each finding; null where none does."""
-    active = [(i, e) for i, e in enumerate(exemptions) if e.expires is None or now.astimezone(UTC).date() < e.expires]
-    if not active:
-        return pl.Series("excused", [None] * findings.height, dtype=pl.Int32)
-    chain = pl.coalesce([pl.when(_covers(e, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, e in active])
-    return findings.lazy().with_columns(chain.alias("excused")).select("excused").collect().to_series()
+Event = tuple[datetime, Held | None, tuple[str, ...]]
+"""When, what was decided (None: the end of all that was), and the findings that it is about."""
 
 
-def _covers(e: Exemption, aliases: Aliases) -> pl.Expr:
-    package = text("package", [e.package], aliases) | text("source_package", [e.package], aliases)
-    by_name = pl.col("package").str.extract(r"([^/]+)$").eq(e.package).fill_null(False)
-    return text("asset", [e.asset], aliases) & (package | by_name) & text("vulnerability", [e.vulnerability], aliases)
+def made(kind: Kind, until: date, by: str, at: date | None, because: str, ticket: str) -> Held:
+    """A decision with its words, which say who, when and why, as far as that is known."""
+    reason = " ".join(because.split())[:_LONGEST_REASON]
+    when = f" on {at:%Y-%m-%d}" if at else ""
+    words = f"decided by {by or 'a person'}{when}: {_WORDS[kind]}" if kind else SAID
+    return Held(until, f"{words}, because {reason}" if reason else words, kind, by, at, reason, ticket)
 
 
-def said(e: Exemption) -> str:
-    """An exception in words, for the ticket."""
-    until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
-    where = f" ({e.url})" if e.url else ""
-    return f"{e.kind}{until}: {e.reason}{where}, approved by {e.approved_by}"
+def carried(findings: Iterable[str], held: Mapping[str, Held]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The decisions on these findings as a marker carries them: (`held`, `decisions`) of `Marker`."""
+    mine = {finding: held[finding] for finding in findings if finding in held}
+    told = tuple(sorted({decision.told for decision in mine.values() if decision.told}))
+    entries = (
+        f"{finding}:{d.until}:{told.index(d.told)}" if d.told else f"{finding}:{d.until}"
+        for finding, d in mine.items()
+    )  # fmt: skip
+    return tuple(sorted(entries)), told
+
+
+def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
+    """People can break a marker: what cannot be read of it holds nothing, or holds without its words."""
+    marker = ticket.marker
+    for entry in marker.held:
+        finding, until, place = (*entry.split(":"), "", "")[:3]
+        with suppress(ValueError):
+            day = date.fromisoformat(until)
+            decision = Held(day, ticket=marker.key)
+            with suppress(ValueError, IndexError):
+                kind, at, by, because = marker.decisions[int(place)].split("|", 3)
+                if kind in _WORDS:
+                    on = date.fromisoformat(at) if at else None
+                    decision = made(cast(Kind, kind), day, by, on, because, marker.key)
+            yield finding, decision
 
 
 def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> Mapping[str, Held]:
@@ -87,25 +117,28 @@ def in_force(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> lis
 
 
 def _decided(ticket: Ticket, expiry: timedelta, now: datetime) -> list[Decision]:
-    made: list[Decision] = []
+    found: list[Decision] = []
     said = commands_of(ticket, expiry)
     events: list[tuple[datetime, str, str, date, str]]
     events = [(c.at, c.kind, c.by, c.until, c.because) for c in said]
-    events += [(ticket.closed_at or now, f"closed as {ticket.closed_as}", "", day, "")
-               for day in _closing(ticket, expiry, now)]  # fmt: skip
+    events += [
+        (at, f"closed as {ticket.closed_as}", d.by, d.until, d.because)
+        for at, d, _ in _closings(ticket, expiry, now) if d
+    ]  # fmt: skip
     for _, what, by, day, because in sorted(events):
-        made = [] if what == "reopen" else [*made, Decision(by, what, day, because, ticket.id)]
-    carried = max((until for entry in ticket.marker.held if (until := _day(entry))), default=None)
-    if carried and not said:  # decided where it stood before, or by a closing that a reopening ended
-        made.append(Decision("", "decided before", carried, "", ticket.id))
-    return made
-
-
-def _day(entry: str) -> date | None:
-    """Until when an entry of a marker holds. People can break a marker; one that says nothing holds nothing."""
-    with suppress(ValueError):
-        return date.fromisoformat(entry.partition(":")[2])
-    return None
+        found = [] if what == "reopen" else [*found, Decision(by, what, day, because, ticket.id)]
+    last = max((decision for _, decision in _of_marker(ticket)), key=lambda d: d.until, default=None)
+    if last and not said:  # decided where it stood before, or by a closing that a reopening ended
+        found.append(
+            Decision(
+                last.by,
+                f"decided before: {_WORDS[last.kind]}" if last.kind else "decided before",
+                last.until,
+                last.because,
+                ticket.id,
+            )
+        )
+    return found
 
 
 def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
@@ -121,25 +154,37 @@ def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, He
     """
     held: dict[str, Held] = {}
     told = _told(ticket, expiry)
-    _replay(held, [_event(c) for r, c in told if r.mark in ticket.marker.heard])
-    for entry in ticket.marker.held:
-        if until := _day(entry):
-            _hold(held, entry.partition(":")[0], Held(until, SAID))
-    closings = [(ticket.closed_at or now, "close", day, ticket.marker.shown) for day in _closing(ticket, expiry, now)]
-    _replay(held, [*closings, *(_event(c) for r, c in told if r.mark not in ticket.marker.heard)])
+    _replay(held, [_event(c, ticket) for r, c in told if r.mark in ticket.marker.heard])
+    for finding, decision in _of_marker(ticket):
+        _hold(held, finding, decision)
+    since = [_event(c, ticket) for r, c in told if r.mark not in ticket.marker.heard]
+    _replay(held, [*_closings(ticket, expiry, now), *since])
     return held
 
 
-def _event(command: Command) -> Event:
-    return command.at, command.kind, command.until, command.shown
+def _event(c: Command, ticket: Ticket) -> Event:
+    if c.kind == "reopen":
+        return c.at, None, ()
+    day = c.at.astimezone(UTC).date()
+    return c.at, made(c.kind, c.until, c.by, day, c.because, ticket.marker.key), c.shown
+
+
+def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Event]:
+    kind: Kind = "duplicate" if ticket.closed_as == "duplicate" else "not-planned"
+    at = ticket.closed_at or now
+    because = ticket.closed_because or (f"of {ticket.duplicate_of}" if ticket.duplicate_of else "")
+    for until in _closing(ticket, expiry, now):
+        said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, ticket.marker.key)
+        yield at, said, ticket.marker.shown
 
 
 def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
-    for _, kind, until, shown in sorted(events):
-        if kind == "reopen":
+    for _, said, shown in sorted(events, key=lambda event: event[0]):
+        if said is None:
             held.clear()
-        for finding in shown if kind != "reopen" else ():
-            _hold(held, finding, Held(until, SAID))
+            continue
+        for finding in shown:
+            _hold(held, finding, said)
 
 
 def _closing(ticket: Ticket, expiry: timedelta, now: datetime) -> list[date]:

@@ -21,7 +21,6 @@ from triagebot.model import (
     FINDING,
     GONE,
     KNOWN,
-    SEVERITIES,
     SHOWN,
     TAGS,
     Arithmetic,
@@ -30,9 +29,9 @@ from triagebot.model import (
     Scan,
     Suspicion,
 )
+from triagebot.severity import RANK
 
 GROUP = ["asset", "tag", "scanner"]
-RANK = {name: rank for rank, name in enumerate(reversed(SEVERITIES))}
 _SMALL = 20
 """Below so many findings a fall by half is an ordinary week, not a broken scanner."""
 
@@ -80,7 +79,7 @@ def advance(before: Belief, scan: Scan, scope: Scope | None = None) -> Step:
     arithmetic = _arithmetic(before.known.height, old.known.height, changes, known.height)
     after = Belief(
         shown, known, gone, _tags(old.tags, scan, shown), _coverage(old.coverage, scan.coverage), aliases,
-        before.scans + 1,
+        before.scans + 1, _ratings(old.ratings, _named(scan.ratings, aliases), shown),
     )  # fmt: skip
     return Step(after, changes, arithmetic)
 
@@ -131,7 +130,7 @@ def _recanonicalised(before: Belief, aliases: pl.DataFrame) -> Belief:
     gone = _named(before.gone, aliases).unique(FINDING, keep="last", maintain_order=True)
     return Belief(
         _named(before.shown, aliases), known, gone.join(known, on=FINDING, how="anti"), before.tags,
-        before.coverage, aliases, before.scans,
+        before.coverage, aliases, before.scans, _named(before.ratings, aliases),
     )  # fmt: skip
 
 
@@ -314,6 +313,17 @@ def _tags(held: pl.DataFrame, scan: Scan, shown: pl.DataFrame) -> pl.DataFrame:
         pl.concat([held, here.unique(maintain_order=True)])
         .join(needed, on=["asset", "taken_at"], how="semi")
         .unique(maintain_order=True)
+    )
+
+
+def _ratings(held: pl.DataFrame, told: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """What each source said last, of what is believed."""
+    if told.is_empty() and held.is_empty():
+        return told
+    return (
+        pl.concat([held, told])
+        .join(shown.select("vulnerability").unique(), on="vulnerability", how="semi")
+        .unique(["vulnerability", "source"], keep="last", maintain_order=True)
     )
 
 

@@ -13,10 +13,12 @@ import polars as pl
 from triagebot import decisions, summary
 from triagebot.config import Config
 from triagebot.errors import UnsafeError
-from triagebot.look import Options, View
-from triagebot.model import Action, Kind, Outcome, Plan
+from triagebot.look import Options, View, by_alias
+from triagebot.model import DUE_SOON, Action, Kind, Outcome, Plan
 from triagebot.rules import VULNERABILITY
 from triagebot.scan import Loaded
+from triagebot.sla import flag
+from triagebot.standing import buckets, notices, words
 
 SCHEMA = 1
 
@@ -50,6 +52,7 @@ def tell(
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
     if said.coverage.failures:
         warnings.append(f"{said.coverage.reports_failed} reports failed: their images were not looked at")
+    warnings += [f"exception {n.exception} {words(n)}" for n in said.notices if n.state == "ending"]
     left = [o.action for o in outcomes if o.outcome == "deferred"]
     document = {
         "schema": SCHEMA,
@@ -65,6 +68,8 @@ def tell(
         },
         "images_total": said.images_total,
         "images_with_critical_or_high": said.images_serious,
+        "findings": {**asdict(said.buckets), "overdue_tickets": said.overdue, "due_soon_tickets": said.due_soon},
+        "exceptions": [asdict(notice) for notice in said.notices],
         "plan": _counts(plan),
         "actions": _actions(plan, outcomes, options),
         "trackers": [
@@ -102,6 +107,9 @@ def summarised(config: Config, options: Options, view: View, plan: Plan | None =
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
         ignored=view.judged.height - judged.height,
         unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
+        buckets=buckets(view.judged, view.held),
+        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now),
+        due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
         decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
         unassignable=tuple(
             f"{person} cannot be assigned in {place}" for facts in view.facts.values()

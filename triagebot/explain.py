@@ -9,17 +9,18 @@ from typing import Any
 
 import polars as pl
 
-from triagebot import archive, formats
+from triagebot import archive, formats, reasons
 from triagebot.config import Config
-from triagebot.decisions import said
 from triagebot.errors import InputError, ReportError
+from triagebot.excuses import said
 from triagebot.formats import Report
 from triagebot.identity import finding_id
-from triagebot.look import Options, View
+from triagebot.look import Options, View, by_alias
 from triagebot.model import FINDING, Draft, Ticket
 from triagebot.render import plain
 from triagebot.rules import NO_RULE, VULNERABILITY
 from triagebot.scan import Reading, image_of
+from triagebot.severity import by_vulnerability
 
 
 def explained(config: Config, options: Options, view: View, what: str) -> str:
@@ -138,10 +139,17 @@ def _findings(config: Config, view: View, what: str) -> list[str]:
     return lines
 
 
+def _rated(view: View, vulnerability: str) -> list[str]:
+    """What each source says of its severity."""
+    ratings = by_vulnerability(view.state.belief.ratings, [vulnerability]).get(vulnerability, ())
+    scored = sorted((name, f"{word} {score:g}" if score else word) for name, word, score in ratings)
+    return [f"{word} by {name}" for name, word in scored]
+
+
 def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     rule = [*config.rules, NO_RULE][row["rule"]]
     finding = finding_id(row["asset"], row["package"], row["vulnerability"])
-    excuse = said(config.exemptions[row["excused"]]) if row["excused"] is not None else ""
+    excuse = said(view.excuses[row["excused"]]) if row["excused"] is not None else ""
     if not excuse and finding in view.held:
         excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
@@ -150,12 +158,20 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
         f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
         f"fixed in {row['fixed_version'] or 'no version'}"
     )
+    before = reasons.earlier(config.rules, row["rule"], row, by_alias(view.state.belief))
+    rated = _rated(view, row["vulnerability"])
+    told = ["exploited in the wild (KEV)"] if row["kev"] else []
+    told += [f"EPSS {row['epss']:.2%}"] if row["epss"] is not None else []
+    told += [f"VEX says {row['vex']}"] if row["vex"] else []
     return [
         f"finding {finding}: {row['vulnerability']} in {row['package']} of {row['asset']}",
         f"  {row['severity']} by {row['severity_source'] or row['scanner']}, "
         f"{fix if row['kind'] == VULNERABILITY else row['kind']}",
+        *([f"  rated {', '.join(rated)}"] if rated else []),
         f"  first seen {row['first_seen']:%Y-%m-%d}, {seen}; team {row['team']}",
+        *([f"  {', '.join(told)}"] if told else []),
         f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
         + (f"; excused: {excuse}" if excuse else ""),
+        *(f"    before it, {earlier.id}: {why}" for earlier, why in before),
         f"  ticket: {', '.join(shown) if shown else 'none shows it'}",
     ]

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,14 +23,15 @@ from triagebot.model import SEVERITIES
 
 TEXT_FIELDS = (
     "asset", "kind", "package", "source_package", "installed_version", "fixed_version", "fix_state", "vulnerability",
-    "severity", "severity_source", "location", "title", "url", "scanner", "team",
+    "severity", "severity_source", "location", "title", "url", "scanner", "team", "vex",
 )  # fmt: skip
-NUMBER_FIELDS = ("cvss", "epss", "age")
-FLAG_FIELDS = ("fixable", "kev")
+NUMBER_FIELDS = ("cvss", "epss", "age", "missed")
+FLAG_FIELDS = ("fixable", "kev", "ransomware", "verified", "baseline")
 LOGIC = ("any", "all", "not")
 WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
 
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"
+PROJECT = r"^[A-Z][A-Z0-9_]+$"
 COMPARISON = re.compile(r"^\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*d?\s*$")
 _DURATION = re.compile(r"^(\d+)\s*([hdw])$")
 _UNIT = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -138,12 +140,26 @@ def suggest(name: str, known: Any) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def _severities(value: list[str]) -> list[str]:
+    odd = [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in value if v not in SEVERITIES]
+    if odd:
+        raise ValueError("; ".join(odd))
+    return value
+
+
 class Exemption(Strict):
-    """One excused set of findings. It ends on the day `expires`."""
+    """One excused set of findings: all that is named must match. It ends on the day `expires`.
+
+    `package`: a purl, a name, or either of the source package; `source_package`: that alone; `vulnerability`: any of
+    its ids; `team`: the id of the owner.
+    """
 
     asset: str = "*"
     package: str = "*"
+    source_package: str = "*"
     vulnerability: str = "*"
+    team: str = "*"
+    severity: Annotated[Texts, AfterValidator(_severities)] = []
     kind: Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
     reason: str = Field(min_length=1)
     approved_by: str = Field(min_length=1)
@@ -156,7 +172,7 @@ class Exemption(Strict):
             raise ValueError(f"an exception of kind {self.kind!r} needs 'expires'")
         if self.kind == "tracked-elsewhere" and not self.url:
             raise ValueError("an exception of kind 'tracked-elsewhere' needs 'url'")
-        if (self.asset, self.package, self.vulnerability) == ("*", "*", "*"):
+        if {self.asset, self.package, self.source_package, self.vulnerability} == {"*"}:
             raise ValueError("it would excuse everything; name an asset, a package or a vulnerability")
         return self
 
@@ -184,11 +200,23 @@ class Team(Strict):
     name: str = ""
     tracker: str = "default"
     repo: str = Field("", pattern=f"^$|{REPOSITORY}")
+    project: str = Field("", pattern=f"^$|{PROJECT}")
     component: str = ""
     mention: str = ""
     assignees: list[str] = []
     labels: list[str] = []
     was: list[str] = []
+
+    @property
+    def place(self) -> str:
+        """The repository or project of its tickets; empty: where its tracker files by default."""
+        return self.repo or self.project
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Team:
+        if self.repo and self.project:
+            raise ValueError("give either 'repo' (GitHub) or 'project' (Jira)")
+        return self
 
 
 class Owner(Strict):
@@ -283,8 +311,54 @@ class GithubSettings(Strict):
     timeout: float = Field(30.0, gt=0, le=300)
 
 
-TrackerSettings = Annotated[LocalSettings | GithubSettings, Field(discriminator="type")]
+Way = Literal["open", "done", "not-planned", "duplicate"]
+Priority = Annotated[str, Field(pattern=r"^P\d$")]
+
+
+class JiraSettings(Strict):
+    """Issues of Jira projects, in Jira Cloud or Data Center.
+
+    `project` is where teams without a `project` of their own file. `token_env` names the variable that holds an API
+    token (Cloud, with `email` or the variable that `user_env` names) or a personal access token (Data Center).
+    `priorities`: ours -> the server's; `transitions`: their names by what they do, the first that is offered is taken;
+    `resolutions`: what the server's mean, beside those that are known; `fields`: what a new issue must also have, by
+    id or name.
+    """
+
+    type: Literal["jira"]
+    url: str = Field(pattern=r"^https?://\S+$")
+    project: str = Field(pattern=PROJECT)
+    issue_type: str = Field("Bug", min_length=1)
+    flavour: Literal["", "cloud", "data-center"] = ""
+    token_env: str = "JIRA_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    user_env: str = "JIRA_USER"
+    email: str = ""
+    authors: list[str] = []
+    priorities: dict[Priority, str] = {}
+    transitions: dict[Way, Texts] = {}
+    resolutions: dict[str, Literal["done", "not-planned", "duplicate"]] = {}
+    fields: dict[str, Any] = {}
+    pause: float = Field(0.0, ge=0, le=60)
+    timeout: float = Field(30.0, gt=0, le=300)
+
+    @checks("fields")
+    @classmethod
+    def _not_ours(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        taken = sorted(set(fields) & {"project", "issuetype", "summary", "description"})
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: triagebot sets that itself")
+        return fields
+
+
+TrackerSettings = Annotated[LocalSettings | GithubSettings | JiraSettings, Field(discriminator="type")]
 """One place for tickets, by its `type`."""
+
+
+class FeedSettings(Strict):
+    """Where CISA KEV and FIRST EPSS come from: a path or a URL each; nothing: rules see none of it."""
+
+    kev: str = ""
+    epss: str = ""
 
 
 class Settings(Strict):
@@ -302,6 +376,10 @@ class Settings(Strict):
     limits: Limits = Limits()
     done_grace: Duration = Field("14d", validate_default=True)
     decision_expiry: Duration = Field("90d", validate_default=True)
+    due_soon: Duration = Field("3d", validate_default=True)
+    severity_sources: list[str] = []
+    feeds: FeedSettings = FeedSettings()
+    vex: Texts = []
     backlog: Literal["ticket", "baseline"] = "ticket"
     trackers: dict[str, TrackerSettings] = {"default": LocalSettings(type="local")}
 

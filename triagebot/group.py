@@ -12,8 +12,10 @@ from typing import Any, Literal
 
 import polars as pl
 
-from triagebot.decisions import Held, said
-from triagebot.files import Exemption, Rule, TeamFile
+from triagebot import severity
+from triagebot.decisions import Held
+from triagebot.excuses import Excuse, said
+from triagebot.files import Rule, TeamFile
 from triagebot.identity import finding_id, masked, package_name, place_of
 from triagebot.model import FINDING, SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Waiting, Want
 from triagebot.rules import NO_RULE, VULNERABILITY, digest
@@ -29,11 +31,13 @@ class Grouping:
 
     by: Literal["image", "upgrade"]
     rules: Sequence[Rule]
-    exemptions: Sequence[Exemption]
+    exemptions: Sequence[Excuse]
     teams: TeamFile
     team_of: Mapping[str, str]
     stream: str = "main"
     baseline: bool = False
+    sources: Sequence[str] = ()
+    """Whose severity counts, in order."""
 
     @cached_property
     def digest(self) -> str:
@@ -124,6 +128,7 @@ class _Lines:
     def __init__(self, judged: pl.DataFrame, belief: Belief, held: Mapping[str, Held], grouping: Grouping) -> None:
         self.judged, self.shown, self.held, self.grouping = judged, belief.shown, held, grouping
         self.rules = [*grouping.rules, NO_RULE]
+        self.ratings = belief.ratings
 
     def relevant(self, tickets: Sequence[Ticket]) -> pl.DataFrame:
         """Findings whose rule says ticket or attach, and all that a ticket shows; with `key`."""
@@ -163,7 +168,7 @@ class _Lines:
                 .replace_strict(dict(enumerate(priority)), return_dtype=pl.String)
                 .min()
                 .alias("priority"),
-                *((pl.col("severity") == severity).sum().alias(severity) for severity in SEVERITIES),
+                *((pl.col("severity") == word).sum().alias(word) for word in SEVERITIES),
             )
             .filter("verified")
             .sort("priority", "key")
@@ -182,7 +187,9 @@ class _Lines:
     def spelt_out(self, rows: pl.DataFrame) -> list[_Judged]:
         """The rows as objects."""
         details = self._details(rows)
-        return [self._judged(row, details[row["asset"], row["package"], row["vulnerability"]])
+        rated = severity.by_vulnerability(self.ratings, rows["vulnerability"])
+        return [self._judged(row, details[row["asset"], row["package"], row["vulnerability"]],
+                             rated.get(row["vulnerability"], ()))
                 for row in rows.iter_rows(named=True)]  # fmt: skip
 
     def unverified(self) -> set[str]:
@@ -214,7 +221,12 @@ class _Lines:
             places[asset, package, vulnerability].append((tag, installed, fixed))
         return places
 
-    def _judged(self, row: Mapping[str, Any], places: list[tuple[str, str, str]]) -> _Judged:
+    def _judged(
+        self,
+        row: Mapping[str, Any],
+        places: list[tuple[str, str, str]],
+        rated: Sequence[tuple[str, str, float | None]],
+    ) -> _Judged:
         rule = self.rules[row["rule"]]
         package, asset = row["package"], row["asset"]
         finding = finding_id(asset, package, row["vulnerability"])
@@ -233,6 +245,7 @@ class _Lines:
             tags=tuple(sorted({tag for tag, _, _ in places if tag})),
             installed=tuple(sorted({installed for _, installed, _ in places if installed})),
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
+            others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
         )  # fmt: skip
         return _Judged(row["key"], line, rule, bool(row["baseline"]))
 
@@ -378,7 +391,7 @@ def _addressed(key: str, grouping: Grouping) -> Draft:
     return Draft(
         key=key, stream=grouping.stream, subject=subject, team=team_id, team_name=team.name or team_id,
         tracker=team.tracker, labels=tuple(team.labels), assignees=tuple(team.assignees), mention=team.mention,
-        want=Want.OPEN, place=team.repo, rules=grouping.digest, former_keys=tuple(former),
+        want=Want.OPEN, place=team.place, component=team.component, rules=grouping.digest, former_keys=tuple(former),
     )  # fmt: skip
 
 

@@ -26,11 +26,11 @@ from triagebot.errors import InputError
 from triagebot.folder import Folder, indented, read_json
 from triagebot.identity import inventory_image
 from triagebot.lease import Lease
-from triagebot.model import COVERAGE, OCCURRENCES, Arithmetic, Belief, Scan, Ticket
+from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Arithmetic, Belief, Scan, Ticket, empty
 
-_TABLES = ("occurrences", "coverage", "aliases")
-_BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases")
-_CACHE_VERSION = "1"
+_TABLES = ("occurrences", "coverage", "aliases", "ratings")
+_BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
+_CACHE_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ class History:
         """A recorded scan, read back."""
         folder = self.folder / "snapshots" / snapshot.name
         try:
-            occurrences, coverage, aliases = (pl.read_parquet(folder / f"{t}.parquet") for t in _TABLES)
+            occurrences, coverage, aliases = (pl.read_parquet(folder / f"{t}.parquet") for t in _TABLES[:3])
+            rated = folder / "ratings.parquet"  # not in snapshots of the first release
+            ratings = pl.read_parquet(rated) if rated.exists() else empty(RATINGS)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(
                 str(folder),
@@ -136,7 +138,7 @@ class History:
             ) from error
         return Scan(
             occurrences.select(list(OCCURRENCES)), coverage.select(list(COVERAGE)), aliases, snapshot.label,
-            snapshot.stream, snapshot.taken_at,
+            snapshot.stream, snapshot.taken_at, ratings,
         )  # fmt: skip
 
     # -- belief ------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, group, owners, rules
+from triagebot import decisions, group, owners, rules, vexjoin
 from triagebot.config import Config
 from triagebot.decisions import Held
+from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
 from triagebot.history import History, State
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
+from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
 from triagebot.seen import Options, connected, listed, surveyed
 from triagebot.trackers import Tracker
@@ -33,6 +35,8 @@ class View:
     trackers: Mapping[str, Tracker]
     held: Mapping[str, Held]
     drafts: Sequence[Draft]
+    excuses: Sequence[Excuse] = ()
+    """What the column `excused` counts: exceptions, then VEX statements."""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -65,28 +69,41 @@ def look(
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
-    judged = _judge(config, state.belief, ownership, options.now)
+    outside = look_outside(config, options.now, keep, ask=not every)
+    warnings += outside.warnings
+    excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
+    judged = _judge(config, state.belief, ownership, outside, options.now)
     grouping = group.Grouping(
-        config.settings.group_by, config.rules, config.exemptions, config.teams, ownership.team_of, options.stream,
-        config.settings.backlog == "baseline",
+        config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
+        config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
-    broken = frozenset(key for f in seen.facts.values() for key in f.broken)
+    broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
     room = None if every else group.Room(config.settings.limits.new_tickets, broken)
     drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
-    return View(state, coverage, judged, ownership, facts, trackers, held, drafts, tuple(errors), tuple(warnings))
+    return View(
+        state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings)
+    )
 
 
 def _asset(ticket: Ticket) -> str:
     return ticket.marker.key.removesuffix(f"@{ticket.marker.stream}").partition(":")[2]
 
 
-def _judge(config: Config, belief: Belief, ownership: Ownership, now: datetime) -> pl.DataFrame:
+def by_alias(belief: Belief) -> dict[str, list[str]]:
+    """What each alias stands for."""
     aliases: dict[str, list[str]] = {}
     for alias, vulnerability in belief.aliases.iter_rows():
         aliases.setdefault(alias, []).append(vulnerability)
-    table = findings(belief, ownership.team_of, now)
-    return table.with_columns(
-        rules.verdicts(table, config.rules, aliases).alias("rule"),
-        decisions.excused(table, config.exemptions, aliases, now).alias("excused"),
-    )
+    return aliases
+
+
+def _judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+    aliases = by_alias(belief)
+    table = findings(belief, ownership.team_of, now, config.settings.severity_sources, outside.feeds)
+    covered = excused(table, config.exemptions, aliases, now)
+    if outside.statements:
+        told = vexjoin.judged(table, belief.shown, outside.statements, belief.aliases, now)
+        table = table.with_columns(told["vex"])
+        covered = covered.fill_null(told["stated"] + len(config.exemptions))
+    return table.with_columns(rules.verdicts(table, config.rules, aliases).alias("rule"), covered)

@@ -41,6 +41,9 @@ COVERAGE: Schema = {
 
 ALIASES: Schema = {"alias": pl.String, "vulnerability": pl.String}
 
+RATINGS: Schema = {"vulnerability": pl.String, "source": pl.String, "severity": pl.String, "cvss": pl.Float64}
+"""What each source says of a vulnerability, whichever of them a scanner went by."""
+
 SHOWN: Schema = {**OCCURRENCES, "seen_at": TIME, "seen_in": pl.String, "missed": pl.Int32, "verified": pl.Boolean}
 """What is believed: the last occurrence rows of each (asset, tag, scanner), and since when nobody looked."""
 
@@ -59,6 +62,10 @@ GONE: Schema = {
 
 TAGS: Schema = {"asset": pl.String, "tag": pl.String, "taken_at": TIME}
 """Which tags of an asset the scan at `taken_at` had, scanned or failed."""
+
+
+OVERDUE, DUE_SOON = FLAGS = ("triagebot/overdue", "triagebot/due-soon")
+"""Labels that say that a ticket is due; of these it carries one at most."""
 
 
 class Change(StrEnum):
@@ -89,6 +96,7 @@ class Scan:
     label: str
     stream: str
     taken_at: datetime
+    ratings: pl.DataFrame = field(default_factory=lambda: empty(RATINGS))
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ class Belief:
 
     `shown`: `SHOWN` rows; `known`: one `KNOWN` row per finding; `gone`: `GONE` rows;
     `tags`: `TAGS` rows, the tags of each asset in the scans that still show it; `coverage`: the last row of each
-    (asset, tag, scanner); `aliases`: every alias ever told, once, with what it stands for.
+    (asset, tag, scanner); `aliases`: every alias ever told, once, with what it stands for; `ratings`: what each source
+    said last of a vulnerability that is believed.
     """
 
     shown: pl.DataFrame
@@ -107,6 +116,7 @@ class Belief:
     coverage: pl.DataFrame
     aliases: pl.DataFrame
     scans: int = 0
+    ratings: pl.DataFrame = field(default_factory=lambda: empty(RATINGS))
 
     @staticmethod
     def nothing() -> Belief:
@@ -168,6 +178,7 @@ class Cause(StrEnum):
     CLOSED_UNVERIFIED = "closed-not-yet-verified"
     DATA_MOVED = "data-moved"
     ASKED = "asked"
+    DUE = "due"
     LIMIT = "limit"
     QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
@@ -210,6 +221,8 @@ class Line:
     title: str
     url: str
     excuse: str = ""
+    others: tuple[str, ...] = ()
+    """What other sources say of its severity."""
 
     @property
     def serious(self) -> bool:
@@ -261,6 +274,7 @@ class Draft:
     mention: str
     want: Want
     place: str = ""
+    component: str = ""
     rules: str = ""
     lines: tuple[Line, ...] = ()
     attached: tuple[Line, ...] = ()
@@ -312,8 +326,8 @@ class Marker:
     """What a ticket carries about itself, where people do not write (DESIGN section 6).
 
     `shown` and `serious`: 8-hex ids of the findings it acts on; `images`: what was looked at, hashed;
-    `held`: `id:YYYY-MM-DD`, decisions of people on findings and until when; `heard`: the remarks that went into
-    these; `rules`: digest of the rule file.
+    `held`: `id:YYYY-MM-DD:n`, decisions of people on findings, until when, and which of `decisions` it is;
+    `decisions`: `kind|day|person|reason`; `heard`: the remarks that went into these; `rules`: digest of the rule file.
     """
 
     key: str
@@ -329,6 +343,7 @@ class Marker:
     held: tuple[str, ...] = ()
     rules: str = ""
     heard: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
     version: int = 1
 
 
@@ -372,7 +387,9 @@ class Ticket:
     """A ticket that exists, as its tracker lists it.
 
     `damaged`: its marker was put right from history; `place`: the repository or project that it belongs to;
-    `outside`: characters of its text that are people's; `duplicate_of`: what a person named as the original.
+    `outside`: characters of its text that are people's; `duplicate_of`: what a person named as the original;
+    `closed_by` and `closed_because`: who closed it and why, where the tracker tells; `flag`: the label that says that
+    it is due.
     """
 
     id: str
@@ -391,6 +408,9 @@ class Ticket:
     comments: int = 0
     duplicate_of: str = ""
     remarks: tuple[Remark, ...] = ()
+    closed_by: str = ""
+    closed_because: str = ""
+    flag: str = ""
 
 
 @dataclass(frozen=True)
@@ -404,6 +424,9 @@ class Content:
     mention: str = ""
     place: str = ""
     """The repository or project; empty: where the tracker files by default."""
+    component: str = ""
+    flag: str = ""
+    """The label of a new ticket that is due already."""
 
 
 @dataclass(frozen=True)
@@ -430,6 +453,8 @@ class Action:
     seen_open: bool = False
     after: tuple[str, ...] = ()
     """The keys whose tickets must stand before this is done (a move closes the old place last)."""
+    flag: str | None = None
+    """The label that says that it is due, from now on; empty: none of them; None: as it is."""
 
 
 @dataclass(frozen=True)
@@ -476,6 +501,10 @@ class TrackerFacts:
     calls: int | None = None
     calls_until: str = ""
     comment_writes: int = 0
+    unsure: Mapping[str, str] = field(default_factory=dict)
+    """Keys whose ticket may stand although it is not listed, and why."""
+    flags: bool = False
+    """Whether its tickets can carry the label that says that they are due."""
 
     def home(self, place: str) -> str:
         """The place that a draft means; a tracker without places has none."""

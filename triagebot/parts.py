@@ -17,6 +17,7 @@ import polars as pl
 from triagebot import archive, formats
 from triagebot.errors import InputError, ReportError
 from triagebot.formats import ROW, Report, Row
+from triagebot.formats.interface import Rating
 from triagebot.identity import Image, parse_image, rewrite
 from triagebot.model import COVERAGE, OCCURRENCES
 
@@ -48,6 +49,8 @@ class Part:
     rows: pl.DataFrame
     coverage: pl.DataFrame
     aliases: dict[tuple[str, str], None]
+    ratings: dict[str, dict[str, tuple[Rating, ...]]]
+    """By scanner, then by vulnerability."""
     digests: list[bytes]
     errors: list[ReportError]
     ignored: int
@@ -124,6 +127,7 @@ class _Tables:
         self.reading = reading
         self.files: list[_Said] = []
         self.aliases: dict[tuple[str, str], None] = {}
+        self.ratings: dict[str, dict[str, tuple[Rating, ...]]] = {}
         self.digests: list[bytes] = []
         self.errors: list[ReportError] = []
         self.ignored = 0
@@ -158,6 +162,7 @@ class _Tables:
             said.rows += report.rows
             said.counts[-1] = len(report.rows)
             self.aliases.update(dict.fromkeys(sorted(report.aliases)))
+            self.ratings.setdefault(report.scanner, {}).update(report.ratings)
         self.entries += report.entries
         for rule, count in report.left_out.items():
             self.left_out[rule] = self.left_out.get(rule, 0) + count
@@ -191,6 +196,7 @@ class _Tables:
             rows.with_columns(report),
             coverage,
             self.aliases,
+            self.ratings,
             self.digests,
             self.errors,
             self.ignored,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from triagebot import decisions
+from triagebot import decisions, sla
 from triagebot.decisions import Held
 from triagebot.files import Limits
 from triagebot.model import (
@@ -23,7 +23,6 @@ from triagebot.model import (
     Content,
     Draft,
     Kind,
-    Line,
     Marker,
     Plan,
     Ticket,
@@ -35,11 +34,6 @@ from triagebot.render.marker import told
 
 MASS_CLOSE_FLOOR = 5
 """So few closings are never implausible."""
-
-_NAMED = 20
-
-NEW_TICKET = "⟦new ticket⟧"
-"""Where a comment names a ticket that does not exist yet; replaced when it is written."""
 
 LABEL = "triagebot"
 
@@ -53,6 +47,7 @@ class Policy:
     done_grace: timedelta
     allow_mass_close: bool = False
     decision_expiry: timedelta = timedelta(days=90)
+    due_soon: timedelta = timedelta(days=3)
 
 
 def make(
@@ -66,6 +61,7 @@ def make(
     planner = _Planner(drafts, facts, held, policy, {*foreign, *(d.key for d in drafts if d.regrouped)})
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
+    actions = sla.flagged(actions, drafts, facts, policy.now, policy.due_soon)
     kept, deferred = _limited(actions, policy.limits, facts, {a.key for a in planner.deferred})
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
@@ -143,7 +139,9 @@ class _Planner:
             return f"{tracker}: {facts.incomplete}"
         if place in facts.shut:
             return f"{tracker}: {facts.shut[place]}"
-        return f"{tracker}: its ticket cannot be read" if draft.key in facts.broken else ""
+        if draft.key in facts.broken:
+            return f"{tracker}: its ticket cannot be read"
+        return f"{tracker}: {facts.unsure[draft.key]}" if draft.key in facts.unsure else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
         if draft.waiting:
@@ -165,11 +163,12 @@ class _Planner:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
         raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority
-        comment = _news(fresh, ticket.marker.priority if raised else "", draft)
+        was = ticket.marker.priority if raised else ""
+        comment = text.news(fresh, was, draft.priority, self.facts[ticket.tracker].markup) if fresh or was else ""
         cause = Cause.MARKER_RESTORED if ticket.damaged else Cause.CONTENT_CHANGED
         if comment:
             cause = Cause.MATERIAL_CHANGE
-        reason = comment.partition("\n")[0] if comment else "what it says changed"
+        reason = text.news_reason(fresh, was, draft.priority) or "what it says changed"
         return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
 
     def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
@@ -182,7 +181,7 @@ class _Planner:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
         before = elsewhere[0] if elsewhere else ticket
         content = self._content(draft, before, keep_due=cause not in (Cause.REAPPEARED, Cause.NOT_SHOWN_BEFORE))
-        comment = f"Reopened: {reason}.\n\n{_named(draft.lines)}\n"
+        comment = text.reopened(reason, draft.lines, self.facts[ticket.tracker].markup)
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
 
     def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
@@ -236,13 +235,13 @@ class _Planner:
             Want.DECIDED: Cause.DECIDED, Want.BELOW: Cause.BELOW_THRESHOLD, Want.RETIRED: Cause.RETIRED,
         }.get(draft.want, Cause.FIXED)  # fmt: skip
         comment = text.closing(draft, self.facts[ticket.tracker].markup)
-        reason = comment.partition("\n")[0].removeprefix("Closed: ").removeprefix("Closed ")
+        reason = text.verdict(draft).removeprefix("Closed: ").removeprefix("Closed ")
         as_: ClosedAs = "done" if cause is Cause.FIXED else "not-planned"
         step = self._step(draft, Kind.CLOSE, cause, reason, ticket, comment=comment, state="closed")
         return replace(step, closed_as=as_)
 
     def _moved(self, draft: Draft, ticket: Ticket, homes: Sequence[str]) -> Action:
-        comment = f"Moved: the work goes on in {NEW_TICKET}.\n"
+        comment = text.moved(self.facts[ticket.tracker].markup)
         step = self._step(
             draft,
             Kind.MOVE,
@@ -279,18 +278,21 @@ class _Planner:
             dues.append(old.due)
         due = min([d for d in (text.day(draft.due), *dues) if d], default="")
         facts = self.facts[draft.tracker]
-        held = tuple(sorted(f"{x.id}:{self.held[x.id].until}" for x in draft.excused if x.id in self.held))
+        held, said = decisions.carried((x.id for x in draft.excused), self.held)
         assignees = facts.assignable(draft.place, draft.assignees)
         marker = Marker(
             key=old.key if old and old.key in draft.former_keys else draft.key, stream=draft.stream,
             digest=text.content_digest(draft, due), priority=draft.priority,
             due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
-            heard=tuple(r.mark for r in ticket.remarks) if ticket else (),
+            heard=tuple(r.mark for r in ticket.remarks) if ticket else (), decisions=said,
         )  # fmt: skip
         room = facts.body_limit - (ticket.outside if ticket else 0) - len(told(marker))
         block = text.block(draft, due, facts.markup, room, show_mention=len(assignees) < len(draft.assignees))
-        return Content(text.title(draft), block, marker, draft.team_name, draft.mention, self._home(draft))
+        flag = sla.flag(due, self.policy.now, self.policy.due_soon) if facts.flags else ""
+        return Content(
+            text.title(draft), block, marker, draft.team_name, draft.mention, self._home(draft), draft.component, flag
+        )
 
     def _step(
         self,
@@ -316,23 +318,6 @@ class _Planner:
             action, ticket=ticket.id, url=ticket.url, tracker=ticket.tracker, seen_digest=ticket.marker.digest,
             seen_open=ticket.is_open, comment_digest=hashlib.sha256(mark.encode()).hexdigest()[:12] if comment else "",
         )  # fmt: skip
-
-
-def _news(fresh: list[Line], was: str, draft: Draft) -> str:
-    """The one comment of an update: only new critical or high findings, or a raised priority."""
-    said = []
-    if was:
-        said.append(f"Priority raised from {was} to {draft.priority}.")
-    if fresh:
-        said.append(f"New since this ticket was last updated: {len(fresh)} critical or high.")
-        said.append(f"\n{_named(fresh)}")
-    return "\n".join(said) + "\n" if said else ""
-
-
-def _named(lines: Sequence[Line]) -> str:
-    """Findings as a list, shortened."""
-    named = [f"- {text.finding(line)}" for line in lines[:_NAMED]]
-    return "\n".join([*named, *([f"- and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else [])])
 
 
 def _limited(

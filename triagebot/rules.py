@@ -1,4 +1,4 @@
-"""Rules -> priority, due, action. Each `when` becomes one table expression; the first that holds decides."""
+"""Rules -> priority, due, action. Each `when` is put to the whole table; the first that holds decides."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import polars as pl
 from triagebot.files import COMPARISON, FLAG_FIELDS, NUMBER_FIELDS, Rule
 from triagebot.identity import glob
 
-_COMPARE: dict[str, Callable[[pl.Expr, float], pl.Expr]] = {
+_COMPARE: dict[str, Callable[[pl.Series, float], pl.Series]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
 
@@ -29,62 +29,109 @@ Aliases = Mapping[str, Sequence[str]]
 
 def verdicts(findings: pl.DataFrame, rules: Sequence[Rule], aliases: Aliases) -> pl.Series:
     """The index of the first rule that matches, for each finding; `len(rules)` where none does."""
-    if not rules:
-        return pl.Series("rule", [0] * findings.height, dtype=pl.Int32)
-    chain = pl.coalesce(
-        [pl.when(_holds(rule, aliases)).then(pl.lit(i, dtype=pl.Int32)) for i, rule in enumerate(rules)]
-        + [pl.lit(len(rules), dtype=pl.Int32)]
-    )
-    return findings.lazy().with_columns(chain.alias("rule")).select("rule").collect().to_series()
+    if findings.is_empty():
+        return pl.Series("rule", [], dtype=pl.Int32)
+    judge = Judge(findings, aliases)
+    return judge.first([judge.obeys(rule) for rule in rules]).alias("rule")
 
 
-def _holds(rule: Rule, aliases: Aliases) -> pl.Expr:
-    """A rule that names no kind is about vulnerabilities: misconfigurations must not slip into rules made for these."""
-    holds = condition(rule.when, aliases)
-    return holds if rule.names_kind else holds & pl.col("kind").eq(VULNERABILITY)
+class Judge:
+    """Conditions put to a whole table at once: each is a column that is true or false, never null.
+
+    A text column is looked at once for each value that it holds, not for each row: of 200,000 findings a few thousand
+    differ. What was asked before is answered from memory.
+    """
+
+    def __init__(self, findings: pl.DataFrame, aliases: Aliases) -> None:
+        self.findings, self.aliases = findings, aliases
+        self._columns: dict[str, tuple[pl.Series, pl.Series]] = {}
+        self._asked: dict[tuple[str, str], pl.Series] = {}
+
+    def first(self, held: Sequence[pl.Series]) -> pl.Series:
+        """The index of the first of these columns that is true, for each row; their number where none is."""
+        found = pl.repeat(len(held), self.findings.height, dtype=pl.Int32, eager=True)
+        for index in reversed(range(len(held))):
+            found = pl.repeat(index, found.len(), dtype=pl.Int32, eager=True).zip_with(held[index], found)
+        return found
+
+    def obeys(self, rule: Rule) -> pl.Series:
+        """Whether a rule matches. One that names no kind is about vulnerabilities: others must not slip in."""
+        held = self.holds(rule.when)
+        return held if rule.names_kind else held & self.holds({"kind": VULNERABILITY})
+
+    def holds(self, when: Mapping[str, Any]) -> pl.Series:
+        """Whether all parts of one `when` hold."""
+        held = self._all(True)
+        for name, value in when.items():
+            held = held & self._part(name, value)
+        return held
+
+    def text(self, name: str, patterns: Sequence[str]) -> pl.Series:
+        """Whether any of the globs matches the column; a vulnerability is matched by any of its aliases too."""
+        held = self._all(False)
+        for pattern in patterns:
+            held = held | self._glob(name, pattern)
+        return held
+
+    def _part(self, name: str, value: Any) -> pl.Series:
+        if name == "not":
+            return ~self.holds(value)
+        if name in ("all", "any"):
+            held = self._all(name == "all")
+            for part in value:
+                held = held & self.holds(part) if name == "all" else held | self.holds(part)
+            return held
+        if name in FLAG_FIELDS:
+            flag: pl.Series = self.findings[name] == value
+            return flag.fill_null(False)
+        if name in NUMBER_FIELDS:
+            found = COMPARISON.match(value) if isinstance(value, str) else None
+            compare, number = (_COMPARE[found[1]], float(found[2])) if found else (operator.eq, float(value))
+            held = compare(self.findings[name], number)
+            return held.fill_null(False)
+        return self.text(name, value if isinstance(value, list) else [value])
+
+    def _all(self, value: bool) -> pl.Series:
+        return pl.repeat(value, self.findings.height, dtype=pl.Boolean, eager=True)
+
+    def _glob(self, name: str, pattern: str) -> pl.Series:
+        held = self._asked.get((name, pattern))
+        if held is None:
+            values, rows = self._column(name)
+            known = _matching(values, pattern)
+            if name == "vulnerability" and self.aliases:
+                told, _ = self._column("")
+                meant = {c for alias in told.filter(_matching(told, pattern)) for c in self.aliases[alias]}
+                known = known | values.is_in(sorted(meant)).fill_null(False)
+            held = self._asked[name, pattern] = known.gather(rows)
+        return held
+
+    def _column(self, name: str) -> tuple[pl.Series, pl.Series]:
+        """(the values that a column holds, which of them stands in each row); of no name: the aliases."""
+        if name not in self._columns:
+            column = self.findings[name] if name else pl.Series(list(self.aliases), dtype=pl.String)
+            values = column.unique()
+            places = pl.Series(range(values.len()), dtype=pl.UInt32)
+            rows = column.replace_strict(values, places, return_dtype=pl.UInt32) if name else places
+            self._columns[name] = (values, rows)
+        return self._columns[name]
 
 
-def condition(when: Mapping[str, Any], aliases: Aliases) -> pl.Expr:
-    """One `when` as an expression that is true, false, never null. All its parts must hold."""
-    holds = pl.lit(True)
-    for name, value in when.items():
-        holds = holds & _part(name, value, aliases)
-    return holds
+_WILD = re.compile(r"[*?{]")
 
 
-def _part(name: str, value: Any, aliases: Aliases) -> pl.Expr:
-    if name == "not":
-        return ~condition(value, aliases)
-    if name == "all":
-        return pl.all_horizontal([pl.lit(True), *(condition(part, aliases) for part in value)])
-    if name == "any":
-        return pl.any_horizontal([pl.lit(False), *(condition(part, aliases) for part in value)])
-    if name in FLAG_FIELDS:
-        return pl.col(name).eq(value).fill_null(False)
-    if name in NUMBER_FIELDS:
-        return _number(name, value).fill_null(False)
-    return text(name, value if isinstance(value, list) else [value], aliases)
-
-
-def _number(name: str, value: Any) -> pl.Expr:
-    found = COMPARISON.match(value) if isinstance(value, str) else None
-    compare, number = (_COMPARE[found[1]], float(found[2])) if found else (operator.eq, float(value))
-    expression: pl.Expr = compare(pl.col(name), number)
-    return expression
-
-
-def text(name: str, patterns: Sequence[str], aliases: Aliases) -> pl.Expr:
-    """Any of the globs matches the column. A vulnerability is matched by any of its aliases too."""
-    holds = pl.lit(False)
-    for pattern in patterns:
-        plain = not re.search(r"[*?{]", pattern)
-        holds = holds | ((pl.col(name) == pattern) if plain else pl.col(name).str.contains(glob(pattern)))
-        if name == "vulnerability":
-            matcher = re.compile(glob(pattern))
-            meant = {c for alias, ids in aliases.items() if matcher.match(alias) for c in ids}
-            if meant:
-                holds = holds | pl.col(name).is_in(sorted(meant))
-    return holds.fill_null(False)
+def _matching(values: pl.Series, pattern: str) -> pl.Series:
+    """Which of the values a glob matches. The usual shapes need no regular expression."""
+    inner = pattern.strip("*")
+    if not _WILD.search(pattern):
+        held = values == pattern
+    elif _WILD.search(inner) or not inner:
+        held = values.str.contains(glob(pattern))
+    elif pattern.startswith("*") and pattern.endswith("*"):
+        held = values.str.contains(inner, literal=True)
+    else:
+        held = values.str.ends_with(inner) if pattern.startswith("*") else values.str.starts_with(inner)
+    return held.fill_null(False)
 
 
 def digest(rules: Sequence[Rule]) -> str:

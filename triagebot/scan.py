@@ -18,7 +18,8 @@ import polars as pl
 
 from triagebot import archive, beside, formats, parts
 from triagebot.errors import InputError, ReportError
-from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, Scan, empty
+from triagebot.formats.interface import Rating
+from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, RATINGS, Scan, empty
 from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Job, Part, Reading, image_of
 
 __all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "nothing"]
@@ -138,6 +139,22 @@ def _placed(read: Sequence[Part], coverage: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, coverage.select(OF_IMAGE)[rows["report"]]], how="horizontal").select(list(OCCURRENCES))
 
 
+def _rated(read: Sequence[Part]) -> pl.DataFrame:
+    """What the parts tell of sources; of two scanners that quote one source the later stands."""
+    told: dict[str, dict[str, tuple[Rating, ...]]] = {}
+    for part in read:
+        for scanner, found in part.ratings.items():
+            told.setdefault(scanner, {}).update(found)
+    rows = {
+        (vulnerability, source): (word, score)
+        for _, found in sorted(told.items())
+        for vulnerability, ratings in found.items()
+        for source, word, score in ratings
+    }
+    columns = list(zip(*((*key, *value) for key, value in rows.items()), strict=True)) or [()] * len(RATINGS)
+    return pl.DataFrame(dict(zip(RATINGS, columns, strict=True)), schema=RATINGS)
+
+
 def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     """The parts as one scan; the same place told by two reports stands once."""
     coverage = pl.concat([part.coverage for part in read], rechunk=True)
@@ -147,7 +164,7 @@ def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     aliases = dict.fromkeys(pair for part in read for pair in part.aliases)
     scan = Scan(
         occurrences, coverage, pl.DataFrame(list(aliases), schema=ALIASES, orient="row"), label, reading.stream,
-        reading.taken_at or max(coverage["scanned_at"].to_list()),
+        reading.taken_at or max(coverage["scanned_at"].to_list()), _rated(read),
     )  # fmt: skip
     left_out: dict[str, int] = {}
     for rule, count in (item for part in read for item in part.left_out.items()):

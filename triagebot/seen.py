@@ -50,7 +50,7 @@ def connected(config: Config, options: Options) -> dict[str, Tracker]:
     """The trackers that the settings name."""
     places: dict[str, set[str]] = defaultdict(set)
     for team in config.teams.teams.values():
-        places[team.tracker].add(team.repo)
+        places[team.tracker].add(team.place)
     return {
         name: connect(name, settings, config.base, options.now, places[name] - {""}, config.secrets, options.notice)
         for name, settings in config.settings.trackers.items()
@@ -89,20 +89,35 @@ def listed(
                 history.forget(name, old)
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
         unread = frozenset(mine[i].ticket.marker.key for i, _ in listing.broken if i in mine)
-        seen.facts[name] = _facts(tracker, tickets, listing, unread)
+        unsure = _unsure(history, tracker, tickets, options, keep and not listing.shut)
+        seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure)
         present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
             missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
             seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
-    if keep and not seen.errors:
-        for intent in history.intents():
-            history.settle(intent["tracker"], intent["key"])
     return seen
 
 
 def _bare(name: str, fault: str) -> str:
     """A fault without the name of its tracker: whoever tells of it says that."""
     return fault.removeprefix(f"{name}: ")
+
+
+def _unsure(
+    history: History, tracker: Tracker, tickets: tuple[Ticket, ...], options: Options, keep: bool
+) -> dict[str, str]:
+    """Creates that were begun, not answered, and may not show yet: each with the reason to wait. Others are settled."""
+    standing = {t.marker.key for t in tickets}
+    unsure: dict[str, str] = {}
+    for intent in history.intents():
+        if intent["tracker"] != tracker.name:
+            continue
+        until = datetime.fromisoformat(intent["at"]) + tracker.lag
+        if intent["key"] not in standing and options.now < until:
+            unsure[intent["key"]] = f"it may have been filed already; looked for again after {until:%H:%M} UTC"
+        elif keep:
+            history.settle(tracker.name, intent["key"])
+    return unsure
 
 
 def _facts(
@@ -117,6 +132,7 @@ def _facts(
         tracker.name, tracker.markup, tracker.body_limit, tickets, listing.incomplete if listing else incomplete,
         unread,
         tracker.place, dict(listing.shut) if listing else {}, frozenset(), calls, until, tracker.comment_writes,
+        flags=tracker.flags,
     )  # fmt: skip
 
 
@@ -145,7 +161,8 @@ def _deleted(
         until = (since + config.settings.decision_expiry).date()
         if options.now.date() < until:
             warnings.append(f"{known.ticket.id} was deleted; what it showed is not filed again until {until}")
-            held |= {finding: Held(until, decisions.SAID) for finding in known.ticket.marker.shown}
+            decision = decisions.made("deleted", until, "", since.date(), "", known.ticket.marker.key)
+            held |= dict.fromkeys(known.ticket.marker.shown, decision)
     return held
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -13,6 +13,7 @@ from triagebot.files import TeamFile
 from triagebot.identity import NO_IMAGE
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import number, percent, render, shares
+from triagebot.standing import Buckets, Notice, words
 
 IMAGE = ["asset", "tag"]
 VULNERABILITY = "vulnerability"
@@ -93,6 +94,14 @@ class Summary:
     unassignable: tuple[str, ...] = ()
     ignored: int = 0
     """Findings that a rule ignores: in no table, but in the reconciling line."""
+    buckets: Buckets = field(default_factory=Buckets)
+    notices: tuple[Notice, ...] = ()
+    due_soon: int = 0
+
+    @property
+    def overdue(self) -> int:
+        """Open tickets that are past their day."""
+        return sum(team.overdue for team in self.teams)
 
     posture: tuple[PostureRow, ...] = ()
     """Misconfigurations and secrets: in a table of their own, and in the reconciling line."""
@@ -238,6 +247,7 @@ def markdown(s: Summary) -> str:
     fixable = sum(row.fixable for row in s.severities)
     values = {
         "s": s, "c": s.coverage, "headline": headline(s), "reconciled": reconciled(s.arithmetic),
+        "notices": [(n.exception, words(n)) for n in s.notices],
         "all_fixable": fixable / s.total if s.total else 0.0,
     }  # fmt: skip
-    return render("markdown/summary.md.j2", values)
+    return render("markdown", "summary", values)

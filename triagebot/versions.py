@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cache
+from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 _SPLIT = re.compile(r"[,\s|]+")
 
@@ -45,6 +47,43 @@ def highest(package: str, versions: Iterable[str]) -> str:
         return max(read, key=lambda pair: pair[0])[1]
     except TypeError:
         return ", ".join(wanted)
+
+
+_CONSTRAINT = re.compile(r"^(>=|<=|!=|<|>|=)?\s*(\S+)$")
+
+
+@cache
+def satisfies(package: str, version: str, within: str) -> bool:
+    """Whether a version lies in a range such as `vers:semver/>=1.0|<2.0`; False where it cannot be told.
+
+    The algorithm is that of https://github.com/package-url/vers-spec, with versions in the package's own order.
+    """
+    parts = [_CONSTRAINT.match(unquote(part).strip()) for part in within.rpartition("/")[2].split("|")]
+    here = _read(package, version)
+    bounds = [(p[1] or "=", _read(package, p[2])) for p in parts if p]
+    if within.endswith("/*"):
+        return True
+    if here is None or len(bounds) != len(parts) or any(v is None for _, v in bounds):
+        return False
+    try:
+        return _is_inside(here, sorted(bounds, key=lambda bound: bound[1]))
+    except TypeError:
+        return False
+
+
+def _is_inside(here: Any, bounds: list[tuple[str, Any]]) -> bool:
+    for sign, bound in bounds:
+        if here == bound and sign in ("=", "!=", ">=", "<="):
+            return sign != "!="
+    ordered = [(sign, bound) for sign, bound in bounds if sign not in ("=", "!=")]
+    if not ordered:
+        return all(sign == "!=" for sign, _ in bounds)
+    if ordered[0][0] in ("<", "<=") and here < ordered[0][1]:
+        return True
+    if ordered[-1][0] in (">", ">=") and here > ordered[-1][1]:
+        return True
+    pairs = pairwise(ordered)
+    return any(a[0] in (">", ">=") and b[0] in ("<", "<=") and a[1] < here < b[1] for a, b in pairs)
 
 
 def _major(version: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 
 from triagebot.formats.interface import Report, Row, decoded, severity, when
 from triagebot.identity import build_package, canonical, is_cve, package_of
+from triagebot.severity import source as spelt
 
 NAME = "grype"
 HINT = re.compile(rb'"matches"')
@@ -46,6 +47,9 @@ class Vulnerability(Struct, gc=False, rename="camel"):
 
 class Related(Struct, gc=False):
     id: str = ""
+    namespace: str = ""
+    severity: str = ""
+    cvss: list[Cvss] | None = None
 
 
 class Location(Struct, gc=False):
@@ -151,6 +155,10 @@ def _describe_image(report: Report, source: Source) -> None:
         report.digest = digest if at else target.manifest_digest
 
 
+def _score(cvss: list[Cvss] | None) -> float | None:
+    return max((c.metrics.base_score for c in cvss or () if c.metrics and c.metrics.base_score), default=None)
+
+
 def _fill(report: Report, match: Match, distro: str) -> None:
     v, a = match.vulnerability, match.artifact
     report.entries += 1
@@ -168,14 +176,15 @@ def _fill(report: Report, match: Match, distro: str) -> None:
     versions = [x for x in (v.fix.versions or ()) if x] if v.fix else []
     fixed = ", ".join(versions) or v.fixed_in_version
     state = (_STATE.get(v.fix.state) if v.fix else None) or ("fixed" if fixed else "unknown")
-    scores = [c.metrics.base_score for c in v.cvss or () if c.metrics and c.metrics.base_score]
+    told = [r for r in (v, *(match.related_vulnerabilities or ())) if r.namespace and r.severity]
+    report.ratings[v.id] = tuple((spelt(r.namespace), severity(r.severity), _score(r.cvss)) for r in told)
     os_level = a.type in ("apk", "deb", "rpm")
     source = a.upstreams[0].name if a.upstreams else (a.name if os_level else "")
     location = "" if os_level or not a.locations else a.locations[0].path
     for vulnerability in ids:
         row: Row = (
             "vulnerability", package, source, a.version, fixed, state, bool(fixed), vulnerability,
-            severity(v.severity), v.namespace, max(scores, default=None), location,
+            severity(v.severity), v.namespace, _score(v.cvss), location,
             v.description[:120], v.data_source,
         )  # fmt: skip
         report.rows.append(row)

@@ -27,6 +27,10 @@ ROW = (
 )  # fmt: skip
 
 
+Rating = tuple[str, str, float | None]
+"""(source, severity, CVSS score)."""
+
+
 @dataclass
 class Report:
     """What one document says of one image.
@@ -46,6 +50,8 @@ class Report:
     targets: frozenset[str] = frozenset()
     rows: list[Row] = field(default_factory=list)
     aliases: set[tuple[str, str]] = field(default_factory=set)
+    ratings: dict[str, tuple[Rating, ...]] = field(default_factory=dict)
+    """What each source says of a vulnerability, where a report tells more than its own choice."""
     entries: int = 0
     added: int = 0
     left_out: dict[str, int] = field(default_factory=dict)

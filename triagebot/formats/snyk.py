@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from triagebot.formats.interface import Report, Row, decoded, severity
+from triagebot.formats.interface import Rating, Report, Row, decoded, severity
 from triagebot.identity import DISTRO_PURL, build_package, canonical
+from triagebot.severity import source as spelt
 
 NAME = "snyk"
 HINT = re.compile(rb'"(vulnerabilities|ok|packageManager|dependencyCount|error)"')
@@ -24,6 +25,14 @@ class Identifiers(Struct, gc=False):
     ghsa: list[str] | None = msgspec.field(name="GHSA", default=None)
 
 
+class Detail(Struct, gc=False):
+    """What one source says of the severity."""
+
+    assigner: str = ""
+    severity: str = ""
+    score: float | None = msgspec.field(name="cvssV3BaseScore", default=None)
+
+
 class Vulnerability(Struct, gc=False, rename="camel"):
     id: str = ""
     type: str = ""
@@ -31,6 +40,8 @@ class Vulnerability(Struct, gc=False, rename="camel"):
     severity: str = ""
     severity_with_critical: str = ""
     cvss_score: float | None = None
+    cvss_details: list[Detail] | None = None
+    nvd_severity: str | None = None
     identifiers: Identifiers | None = None
     package_manager: str = ""
     package_name: str = ""
@@ -135,6 +146,15 @@ def _report(document: Document, shared: tuple[str, str] | None) -> Report:
     return report
 
 
+def _ratings(v: Vulnerability) -> tuple[Rating, ...]:
+    """What each source says; Snyk's own word is its relative importance for the distribution."""
+    told = {spelt(d.assigner): (severity(d.severity), d.score) for d in v.cvss_details or () if d.assigner}
+    if v.nvd_severity:
+        told["nvd"] = (severity(v.nvd_severity), told.get("nvd", ("", None))[1])
+    told[NAME] = (severity(v.severity_with_critical or v.severity), v.cvss_score)
+    return tuple((name, word, score) for name, (word, score) in told.items())
+
+
 def _is_os(manager: str) -> bool:
     return manager.partition(":")[0].lower() in DISTRO_PURL
 
@@ -154,6 +174,7 @@ def _fill(report: Report, document: Document) -> None:
             report.skip("no identifier")
             continue
         report.aliases.update(aliases)
+        report.ratings[v.id] = _ratings(v)
         report.added += len(ids) - 1
         manager = v.package_manager or document.package_manager
         os_level = _is_os(manager)

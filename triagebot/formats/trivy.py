@@ -14,8 +14,10 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from triagebot.formats import trivy_checks
-from triagebot.formats.interface import Report, decoded, severity, when
+from triagebot.formats.interface import Rating, Report, decoded, severity, when
 from triagebot.identity import build_package, canonical, is_cve, package_of, workload
+from triagebot.severity import score_severity
+from triagebot.severity import source as spelt
 
 NAME = "trivy"
 HINT = re.compile(rb'"(SchemaVersion|Target|ArtifactName|ClusterName)"')
@@ -49,6 +51,7 @@ class Vulnerability(Struct, gc=False, rename="pascal"):
     severity_source: str = ""
     title: str = ""
     url: str = field(name="PrimaryURL", default="")
+    vendor_severity: msgspec.Raw = msgspec.Raw()
     cvss: dict[str, Score] | None = field(name="CVSS", default=None)
 
 
@@ -216,6 +219,7 @@ def _vulnerabilities(report: Report, result: Result, sources: dict[str, str]) ->
     rows = [(v, vulnerability) for v, (ids, _) in zip(entries, named, strict=True) for vulnerability in ids]
     report.aliases.update(alias for _, aliases in named for alias in aliases)
     report.added += len(rows) - len(entries)
+    report.ratings.update((v.id, _ratings(v)) for v in entries if v.vendor_severity)
     held = [v for v, _ in rows]
     kind, os_level = result.type, result.class_ == "os-pkgs"
     fixed = [v.fixed_version for v in held]
@@ -242,6 +246,29 @@ def _ids(own: str, told: list[str]) -> tuple[str, ...]:
     """The entry's ids. `VendorIDs` also names bulletins (DSA, RHSA): they are references, not aliases."""
     wanted = ("GHSA-",) if is_cve(own) else ("GHSA-", "CVE-")
     return (own, *(i for i in told if i.startswith(wanted)))
+
+
+_LEVELS = ("unknown", "low", "medium", "high", "critical")
+_RATED: dict[tuple[str, bytes], tuple[Rating, ...]] = {}
+_MOST_RATED = 500_000
+
+
+def _ratings(v: Vulnerability) -> tuple[Rating, ...]:
+    """What each source says. Trivy repeats it word for word wherever the vulnerability is found: decoded once."""
+    key = v.id, bytes(v.vendor_severity)
+    found = _RATED.get(key)
+    if found is None:
+        if len(_RATED) > _MOST_RATED:
+            _RATED.clear()
+        try:
+            told = msgspec.json.decode(v.vendor_severity, type=dict[str, int])
+        except msgspec.DecodeError:
+            told = {}
+        scores = {name: score.v4 or score.v3 or score.v2 for name, score in (v.cvss or {}).items()}
+        words = {name: _LEVELS[level] for name, level in told.items() if 0 <= level < len(_LEVELS)}
+        words = {**{name: score_severity(score) for name, score in scores.items() if score}, **words}
+        found = _RATED[key] = tuple((spelt(name), word, scores.get(name)) for name, word in words.items())
+    return found
 
 
 def _score(cvss: dict[str, Score]) -> float | None:

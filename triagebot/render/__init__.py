@@ -1,78 +1,35 @@
 """Drafts and figures as text. Templates and escaping per markup; everything from a scan is data, never markup.
 
-Templates are loaded at import: rendering itself touches no file.
+Templates are loaded at import: rendering itself touches no file. `markdown` and `jira` (the wiki markup of Jira Data
+Center) are Jinja templates; `adf` (the documents of Jira Cloud) is built in `render.adf`.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.")
-_SPACE = re.compile(r"\s+")
-_SPECIAL = re.compile(r"([\\`*_{}\[\]#|~$^]|^[-+=>]|(?<=^\d)[.)]|(?<=^\d\d)[.)])")
-_TEXT_LIMIT = 300
-_JOINER = "\u2060"
+from triagebot.render import adf
+from triagebot.render.escape import (
+    markdown_code,
+    markdown_text,
+    markdown_url,
+    plain,
+    wiki_code,
+    wiki_text,
+    wiki_url,
+)  # fmt: skip
 
+__all__ = ["markdown_code", "markdown_text", "markdown_url", "number", "percent", "plain", "render", "shares"]
 
-def plain(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """One line without control characters, terminal codes or direction overrides, shortened at `limit`."""
-    said = str(text)
-    if not (said.isascii() and said.isprintable()):
-        said = _CONTROL.sub("", said)
-        said = "".join(c for c in said if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
-    said = _SPACE.sub(" ", said).strip()
-    return said if len(said) <= limit else said[: limit - 1].rstrip() + "…"
-
-
-def markdown_text(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """Scan text as inert Markdown: no markup, HTML, mention, issue reference or autolink comes out of it.
-
-    A word joiner behind `@`, `#`, `GH-`, `:` and `www` keeps servers from reading mentions, references and links;
-    with no reference left, closing keywords (`fixes …`) do nothing.
-    """
-    said = plain(text, limit)
-    said = said.replace("&", "&amp;").replace("<", "&lt;")
-    said = _SPECIAL.sub(r"\\\1", said)
-    said = said.replace("@", f"@{_JOINER}").replace("\\#", f"\\#{_JOINER}").replace("://", f":{_JOINER}//")
-    return re.sub(r"\b(www|gh)(?=[.-])", rf"\1{_JOINER}", said, flags=re.IGNORECASE)
-
-
-def markdown_code(text: object, limit: int = _TEXT_LIMIT) -> str:
-    """Scan text as a code span that holds inside a table cell, and that no marker can hide in."""
-    said = plain(text, limit).replace("`", "'").replace("|", "\u2223").replace("\\", "\u2216")
-    said = said.replace("<!--", f"<{_JOINER}!--")
-    return f"`{said}`" if said else ""
-
-
-def markdown_url(url: object) -> str:
-    """The address if it is a plain http(s) one, else nothing."""
-    said = str(url)
-    return said if re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/?&=%+:@,;-]*)?", said) else ""
-
-
-def _templates() -> dict[str, str]:
-    folder = resources.files("triagebot.render") / "markdown"
-    return {f"markdown/{f.name}": f.read_text(encoding="utf-8") for f in folder.iterdir() if f.name.endswith(".j2")}
-
-
-def _environment() -> Environment:
-    made = Environment(
-        loader=DictLoader(_templates()),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - the output is Markdown; its own filters escape
-    )
-    made.filters.update(
-        text=markdown_text, code=markdown_code, url=markdown_url, plain=plain, percent=percent, number=number
-    )
-    return made
+_FILTERS: dict[str, dict[str, Callable[..., str]]] = {
+    "markdown": {"text": markdown_text, "code": markdown_code, "url": markdown_url},
+    "jira": {"text": wiki_text, "code": wiki_code, "url": wiki_url},
+}
 
 
 def percent(value: float) -> str:
@@ -99,10 +56,26 @@ def shares(counts: Iterable[int]) -> list[float]:
     return [f / 1000 for f in floors]
 
 
-_ENVIRONMENT = _environment()
+def _environment(markup: str) -> Environment:
+    folder = resources.files("triagebot.render") / markup
+    templates = {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir() if f.name.endswith(".j2")}
+    made = Environment(
+        loader=DictLoader(templates),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - the output is no HTML; the filters of its markup escape
+    )
+    made.filters.update(_FILTERS[markup], plain=plain, percent=percent, number=number)
+    return made
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """A template's text with one newline at its end and never two blank lines."""
-    said = _ENVIRONMENT.get_template(template).render(values)
+_ENVIRONMENTS = {markup: _environment(markup) for markup in _FILTERS}
+
+
+def render(markup: str, template: str, values: Mapping[str, Any]) -> str:
+    """A template's text with one newline at its end and never two blank lines; for `adf` a list of nodes as JSON."""
+    if markup == "adf":
+        return adf.told(template, values)
+    said = _ENVIRONMENTS[markup].get_template(f"{template}.j2").render(values)
     return re.sub(r"\n{3,}", "\n\n", said).strip() + "\n"

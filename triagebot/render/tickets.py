@@ -11,12 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from triagebot.identity import package_name
-from triagebot.model import Draft, Line
-from triagebot.render import markdown_code, markdown_text, plain, render
+from triagebot.model import Draft, Line, Want
+from triagebot.render import plain, render
 from triagebot.versions import highest
 
 _PLACES = 6
 _EVIDENCE = 50
+_NAMED = 20
+
+NEW_TICKET = "⟦new ticket⟧"
+"""Where a comment names a ticket that does not exist yet; replaced when it is written."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def content_digest(draft: Draft, due: str) -> str:
     """Sixteen hex digits of what the ticket says: neither dates of runs nor rendering go in."""
 
     def line(x: Line) -> list[Any]:
-        return [x.id, x.severity, x.priority, x.rule, x.installed, x.fixed, x.tags, x.title, x.excuse]
+        told = [x.id, x.severity, x.priority, x.rule, x.installed, x.fixed, x.tags, x.title, x.excuse]
+        return [*told, x.severity_source, x.others] if x.others else told
 
     said = [
         draft.key, draft.subject, draft.team, draft.mention, due, draft.is_stale, draft.rules,
@@ -106,11 +111,11 @@ def content_digest(draft: Draft, due: str) -> str:
 def block(draft: Draft, due: str, markup: str, limit: int, show_mention: bool = False) -> str:
     """The managed block, at most `limit` characters: long tables lose rows and say how many."""
     todo: Sequence[Upgrade | Task] = tasks(draft) if draft.is_posture else upgrades(draft)
-    template = f"{markup}/{'posture' if draft.is_posture else 'ticket'}.md.j2"
+    template = "posture" if draft.is_posture else "ticket"
     most = max(len(draft.lines), len(draft.attached), len(draft.excused), len(todo))
     rows = most
     while True:
-        said = render(template, _values(draft, due, todo, rows, show_mention))
+        said = render(markup, template, _values(draft, due, todo, rows, show_mention))
         if len(said) <= limit or rows == 0:
             return said
         rows = max(0, min(rows - 1, rows * limit // len(said)))
@@ -134,15 +139,16 @@ def _values(draft: Draft, due: str, todo: Sequence[Upgrade | Task], rows: int, s
     }  # fmt: skip
 
 
-def closing(draft: Draft, markup: str, limit: int = 60_000) -> str:
+def closing(draft: Draft, markup: str, limit: int = 30_000) -> str:
     """Why a ticket is closed, with the evidence; long lists say how much they leave out."""
     rows = _EVIDENCE
     while True:
         values = {
-            "draft": draft, "gone": draft.gone[:rows], "more_gone": max(0, len(draft.gone) - rows),
+            "draft": draft, "verdict": verdict(draft), "is_done": _is_done(draft),
+            "gone": draft.gone[:rows], "more_gone": max(0, len(draft.gone) - rows),
             "excused": draft.excused[:rows], "more_excused": max(0, len(draft.excused) - rows),
         }  # fmt: skip
-        said = render(f"{markup}/closing.md.j2", values)
+        said = render(markup, "closing", values)
         if len(said) <= limit or rows == 0:
             return said
         rows = max(0, min(rows - 1, rows * limit // len(said)))
@@ -153,10 +159,75 @@ def day(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d}" if at else ""
 
 
-def finding(line: Line) -> str:
-    """One finding in one line of a comment."""
-    if not line.package.startswith("pkg:"):
-        return f"{line.severity} {markdown_text(line.vulnerability)} in {markdown_code(where(line))}"
-    fixed = f", fixed in {markdown_code(line.fixed)}" if line.fixed else ""
-    said = f"{line.severity} {markdown_text(line.vulnerability)} in {markdown_code(line.name)}"
-    return f"{said} {markdown_code(', '.join(line.installed))}{fixed}"
+def verdict(draft: Draft) -> str:
+    """Why a ticket is closed, in one sentence or two."""
+    if draft.want is Want.DECIDED:
+        return "Closed: everything that this ticket named is covered by a decision."
+    if draft.want is Want.BELOW:
+        told = "Closed: after a change of the rules, what this ticket names is below the ticket threshold."
+        return f"{told} It is still counted."
+    if draft.want is Want.RETIRED:
+        what = "this place" if draft.is_posture else "the image"
+        return f"Closed as retired: {what} is no longer scanned. This does not say that anything was fixed."
+    if draft.gone:
+        return "Closed: everything that this ticket named was looked at again and is gone."
+    told = "what this ticket named was" if draft.is_posture else "the images that this ticket named were"
+    return f"Closed: {told} scanned again without what it showed."
+
+
+def _is_done(draft: Draft) -> bool:
+    return draft.want not in (Want.DECIDED, Want.BELOW, Want.RETIRED)
+
+
+def news(fresh: Sequence[Line], was: str, now: str, markup: str) -> str:
+    """The one comment of an update: new critical or high findings, and a priority that was raised from `was`."""
+    return render(markup, "news", {"said": _sentences(fresh, was, now), **_shortened(fresh)})
+
+
+def news_reason(fresh: Sequence[Line], was: str, now: str) -> str:
+    """The first thing that it says; nothing where there is no news."""
+    return next(iter(_sentences(fresh, was, now)), "")
+
+
+def _sentences(fresh: Sequence[Line], was: str, now: str) -> list[str]:
+    said = [f"Priority raised from {was} to {now}."] if was else []
+    return [*said, *([f"New since this ticket was last updated: {len(fresh)} critical or high."] if fresh else [])]
+
+
+def reopened(reason: str, lines: Sequence[Line], markup: str) -> str:
+    """Why a ticket is open again, and what it is about."""
+    return render(markup, "reopened", {"reason": reason, **_shortened(lines)})
+
+
+def moved(markup: str) -> str:
+    """Where the work goes on: `named` puts the place in."""
+    return render(markup, "moved", {"there": NEW_TICKET})
+
+
+def named(comment: str, there: str, markup: str) -> str:
+    """A comment with the ticket that it left open."""
+    return (
+        render(markup, "moved", {"there": plain(there or "another ticket", 2000)}) if NEW_TICKET in comment else comment
+    )
+
+
+def _shortened(lines: Sequence[Line]) -> dict[str, Any]:
+    told = [_Named.of(line) for line in lines[:_NAMED]]
+    return {"lines": told, "more_lines": max(0, len(lines) - _NAMED)}
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A finding as a comment names it: a package with its versions, or the place of a fault of configuration."""
+
+    severity: str
+    vulnerability: str
+    name: str
+    installed: tuple[str, ...]
+    fixed: str
+
+    @classmethod
+    def of(cls, line: Line) -> _Named:
+        if line.package.startswith("pkg:"):
+            return cls(line.severity, line.vulnerability, line.name, tuple(line.installed), line.fixed)
+        return cls(line.severity, line.vulnerability, where(line), (), "")

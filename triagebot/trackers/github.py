@@ -8,7 +8,7 @@ so that a killed run finds it and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,10 +21,25 @@ from triagebot.files import GithubSettings
 from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
 from triagebot.trackers.body import carried, comment_mark, written
 from triagebot.trackers.github_calls import Calls, Refused
+from triagebot.trackers.github_doctor import examined
 from triagebot.trackers.github_memory import Memory
 from triagebot.trackers.github_places import LABEL, Places, label_set, placed
 from triagebot.trackers.github_remarks import Remarks
-from triagebot.trackers.interface import Deleted, Drifted, Edit, Halted, Known, Listing, Survey, merged
+from triagebot.trackers.interface import (
+    Deleted,
+    Drifted,
+    Edit,
+    Halted,
+    Known,
+    Listing,
+    Need,
+    Survey,
+    Trouble,
+    flag_of,
+    merged,
+    one_by_one,
+    reflagged,
+)
 
 BODY_LIMIT = 65_536
 MOST_ASSIGNEES = 10
@@ -50,6 +65,9 @@ class GithubTracker:
     markup = "markdown"
     body_limit = BODY_LIMIT - 500
     comment_writes = 1
+    batch = 1
+    lag = timedelta(0)
+    flags = True
 
     def __init__(
         self, name: str, settings: GithubSettings, calls: Calls, now: datetime, repos: Collection[str]
@@ -205,7 +223,18 @@ class GithubTracker:
         if not self._is_ours(item):
             self._warnings.append(f"{place}#{number}: somebody else's issue carries our marker; it is ignored")
             return None
-        return self._ticket(f"{place}#{number}", item, known.place if known else place)
+        return self._with_closer(self._ticket(f"{place}#{number}", item, known.place if known else place), known)
+
+    def _with_closer(self, ticket: Ticket, known: Ticket | None) -> Ticket:
+        """The ticket, with the person whose closing is a decision: lists do not say, so each is asked for once."""
+        is_decided = not ticket.is_open and not ticket.closed_by_us and ticket.closed_as in ("not-planned", "duplicate")
+        if not is_decided or ticket.closed_by or (known and known.closed_at == ticket.closed_at):
+            return ticket
+        try:
+            closer = self._issue(ticket.id).get("closed_by") or {}
+        except (Deleted, Refused):
+            return ticket
+        return replace(ticket, closed_by=str(closer.get("login", "")))
 
     def _looked_up(self, ticket_id: str, renamed: dict[str, str]) -> Ticket | None:
         """A known ticket that the listing misses: without its label, transferred, or deleted (None)."""
@@ -233,14 +262,16 @@ class GithubTracker:
         ours = told.marker or marker or (known.marker if known else None)
         if ours is None:
             raise TrackerError(f"{self.name}: {ticket_id}", "carries no marker", "it is not ours")
+        by_person = not is_open and not _is_our_closing(told.closed, closed_as, closed_at)
         return Ticket(
             id=ticket_id, url=str(item.get("html_url", "")), tracker=self.name, marker=ours, is_open=is_open,
             title=str(item.get("title", "")), closed_as=closed_as, closed_at=None if is_open else closed_at,
-            closed_by_us=not is_open and _is_our_closing(told.closed, closed_as, closed_at),
+            closed_by_us=not is_open and not by_person,
             damaged=told.marker is None or (LABEL not in labels and not self._drops_labels(ticket_id)), place=place,
             outside=told.outside,
             comments=int(item.get("comments") or 0),
             duplicate_of=known.duplicate_of if known else "", remarks=known.remarks if known else (),
+            closed_by=_closer(item, known, closed_at) if by_person else "", flag=flag_of(labels),
         )  # fmt: skip
 
     def _with_original(self, ticket: Ticket, tickets: Mapping[str, Ticket]) -> Ticket:
@@ -295,7 +326,7 @@ class GithubTracker:
         self.places.open_for_writing(place)
         if standing := self._standing(place, content.marker):
             return standing
-        labels = label_set(content.marker)
+        labels = reflagged(label_set(content.marker), content.flag)
         self.places.ensure_labels(place, labels)
         body: Json = {
             "title": content.title, "body": written("", content.marker, content.block), "labels": labels,
@@ -308,6 +339,14 @@ class GithubTracker:
         ticket = self._ticket("#".join(map(str, placed(item))), item, place, content.marker)
         self._known[ticket.id] = ticket
         return ticket
+
+    def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+        """GitHub takes one a request."""
+        return one_by_one(self.create, contents)
+
+    def examine(self, needs: Sequence[Need]) -> list[Trouble]:
+        """See `github_doctor`."""
+        return examined(self.name, self.settings, self.calls_made, needs)
 
     def _standing(self, place: str, marker: Marker) -> Ticket | None:
         """The ticket of this key that is known, or that stands in a repository that this run has not listed."""
@@ -398,6 +437,7 @@ class GithubTracker:
             wanted = merged(labels, label_set(old), label_set(marker))
             assigned = merged(people, old.assignees, marker.assignees)[:MOST_ASSIGNEES]
         wanted += [LABEL] if LABEL not in {name.lower() for name in wanted} else []
+        wanted = reflagged(wanted, edit.flag)
         closing = edit.state == "closed"
         closed = f"{edit.closed_as} {self._server_now():%Y-%m-%dT%H:%M:%SZ}" if closing else ""
         kept = told.closed if not edit.state else ""
@@ -454,6 +494,12 @@ def _refuse_drift(marker: Marker | None, item: Json, edit: Edit) -> None:
         raise Drifted("its content changed since the plan was made")
     if is_open != edit.seen_open:
         raise Drifted(f"it is {'open' if is_open else 'closed'}, the plan saw it otherwise")
+
+
+def _closer(item: Json, known: Ticket | None, closed_at: datetime | None) -> str:
+    """Who closed it: told when one issue is asked for, not always in lists."""
+    told = str((item.get("closed_by") or {}).get("login", ""))
+    return told or (known.closed_by if known and known.closed_at == closed_at else "")
 
 
 def _closed_as(item: Json) -> ClosedAs:

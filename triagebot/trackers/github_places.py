@@ -9,13 +9,17 @@ from urllib.parse import quote
 
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
-from triagebot.model import Marker
+from triagebot.model import DUE_SOON, OVERDUE, Marker
 from triagebot.trackers.github_calls import Calls, Refused
 from triagebot.trackers.github_memory import Memory
 from triagebot.trackers.interface import Survey
 
 LABEL = "triagebot"
-_COLOURS = {LABEL: "5319e7", "P0": "b60205", "P1": "d93f0b", "P2": "fbca04", "P3": "0e8a16", "P4": "c2e0c6"}
+MOST_LABEL = 50
+_COLOURS = {
+    LABEL: "5319e7", OVERDUE: "b60205", DUE_SOON: "fbca04",
+    "P0": "b60205", "P1": "d93f0b", "P2": "fbca04", "P3": "0e8a16", "P4": "c2e0c6",
+}  # fmt: skip
 _PLAIN = "ededed"
 _ASK_AGAIN = timedelta(days=7)
 

@@ -7,12 +7,13 @@ into the body that they have just read.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from triagebot.errors import TrackerError
-from triagebot.model import ClosedAs, Content, Remark, Ticket
+from triagebot.model import FLAGS, ClosedAs, Content, Remark, Ticket
 from triagebot.render import marker
 
 BEGIN = "<!-- triagebot:begin -->"
@@ -65,6 +66,8 @@ class Edit:
     comment_digest: str = ""
     seen_digest: str = ""
     seen_open: bool = True
+    flag: str | None = None
+    """The label that says that the ticket is due, from now on; empty: none of them; None: as it is."""
 
 
 class Drifted(Exception):
@@ -75,6 +78,31 @@ class Deleted(TrackerError):
     """The ticket is no more: a person deleted it."""
 
 
+@dataclass(frozen=True)
+class Need:
+    """What a team of the team file wants of a tracker."""
+
+    team: str
+    place: str
+    assignees: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    component: str = ""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that would go wrong. `at`: where in the settings (of this tracker) or the team file it is put right."""
+
+    file: Literal["settings", "teams"]
+    at: tuple[str, ...]
+    cause: str
+    remedy: str
+
+
+class Lost(TrackerError):
+    """The answer was lost: what was asked may have been done or not."""
+
+
 class Halted(TrackerError):
     """The tracker does no more in this run (no calls left, no right to go on, no answer): the rest waits."""
 
@@ -82,16 +110,24 @@ class Halted(TrackerError):
 class Tracker(Protocol):
     """A place where tickets are. Methods raise `TrackerError` when the tracker refuses or is out of reach.
 
+    `flags`: whether its tickets carry the label that says that they are due (`Ticket.flag`, `Edit.flag`).
     `place`: the repository or project where it files by default; empty where it knows no places. `notes`: what a
-    person should know of what happened, in words. `comment_writes`: what a comment costs beside its edit.
+    person should know of what happened, in words. `comment_writes`: what a comment costs beside its edit. `batch`: how
+    many tickets one request can file. `lag`: how long a listing may miss what was written.
     """
 
     name: str
-    markup: str
+    flags: bool
     body_limit: int
     place: str
     comment_writes: int
+    batch: int
+    lag: timedelta
     notes: list[str]
+
+    @property
+    def markup(self) -> str:
+        """What its texts are written in. A tracker may know only once it has listed."""
 
     @property
     def reads(self) -> int:
@@ -119,6 +155,12 @@ class Tracker(Protocol):
     def create(self, content: Content) -> Ticket:
         """File a ticket. A ticket of the same key that already stands is returned instead: never two."""
 
+    def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+        """File at most `batch` tickets, each as `create` does; what became of each, in their order, as it is known.
+
+        `Lost`: it may stand or not. Raises `Halted` where the rest must wait.
+        """
+
     def edit(self, ticket_id: str, edit: Edit) -> Ticket:
         """Change a ticket. A comment whose digest is there already is not posted again.
 
@@ -128,8 +170,22 @@ class Tracker(Protocol):
     def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None:
         """Tell a person that a remark was heard; with a `reply`, what is wrong with it. Never twice."""
 
+    def examine(self, needs: Sequence[Need]) -> list[Trouble]:
+        """What would go wrong if tickets were filed for these teams. Writes nothing."""
+
     def memory(self) -> Mapping[str, Any]:
         """What it learnt and wants to be told at the next listing."""
+
+
+def one_by_one(create: Callable[[Content], Ticket], contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+    """`Tracker.create_many` of a tracker that files one ticket a request."""
+    for content in contents:
+        try:
+            yield create(content)
+        except Halted:
+            raise
+        except TrackerError as error:
+            yield error
 
 
 def merged(held: Sequence[str], ours: Collection[str], now: Collection[str]) -> list[str]:
@@ -147,6 +203,19 @@ def managed(body: str) -> re.Match[str] | None:
     found = list(_BLOCK.finditer(body))
     ours = (block for block in found if (said := MARKER.search(block[0])) and marker.read(said["told"])[0])
     return next(ours, found[0] if found else None)
+
+
+def flag_of(labels: Collection[str]) -> str:
+    """Which of the labels that say that a ticket is due stands there."""
+    return next((flag for flag in FLAGS if flag in labels), "")
+
+
+def reflagged(labels: Sequence[str], flag: str | None) -> list[str]:
+    """The labels with this one of `FLAGS` and no other; None: as they are."""
+    if flag is None:
+        return list(labels)
+    kept = [name for name in labels if name not in FLAGS or name == flag]
+    return kept if flag in (*kept, "") else [*kept, flag]
 
 
 def splice(body: str, block: str) -> str:

@@ -1,8 +1,8 @@
 """The local tracker: one Markdown file a ticket, with YAML front matter. Readable, greppable, git-friendly.
 
 People close a ticket by setting `state: closed`, with `closed_as: done`, `not-planned` or `duplicate`
-(`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`. Everything else in the front
-matter and outside the managed block is theirs. The `triagebot:` mapping is ours.
+(`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`, `closed_by:` and `because:`.
+Everything else in the front matter and outside the managed block is theirs. The `triagebot:` mapping is ours.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,22 @@ import yaml
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
 from triagebot.render.marker import is_sound
-from triagebot.trackers.interface import BEGIN, END, Drifted, Edit, Known, Listing, Survey, merged, splice
+from triagebot.trackers.interface import (
+    BEGIN,
+    END,
+    Drifted,
+    Edit,
+    Known,
+    Listing,
+    Need,
+    Survey,
+    Trouble,
+    flag_of,
+    merged,
+    one_by_one,
+    reflagged,
+    splice,
+)
 
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
@@ -37,6 +52,9 @@ class LocalTracker:
     body_limit = 65_536
     place = ""
     comment_writes = 0
+    batch = 1
+    lag = timedelta(0)
+    flags = True
 
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
@@ -84,6 +102,13 @@ class LocalTracker:
     def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None:
         """Nobody talks to a file: there are no remarks."""
 
+    def examine(self, needs: Sequence[Need]) -> list[Trouble]:
+        """Whether the folder can be written to."""
+        there = next(p for p in (self.folder, *self.folder.parents) if p.exists())
+        if there.is_dir() and os.access(there, os.W_OK):
+            return []
+        return [Trouble("settings", ("path",), f"{there} cannot be written to", "name a folder that can: `path: …`")]
+
     def memory(self) -> Mapping[str, Any]:
         """A folder is read anew each time."""
         return {}
@@ -100,7 +125,8 @@ class LocalTracker:
         self.folder.mkdir(parents=True, exist_ok=True)
         front: dict[str, Any] = {
             "title": content.title, "state": "open", "priority": content.marker.priority, "due": content.marker.due,
-            "team": content.team, "assignees": list(content.marker.assignees), "labels": list(content.marker.labels),
+            "team": content.team, "assignees": list(content.marker.assignees),
+            "labels": reflagged(content.marker.labels, content.flag),
             "opened": f"{self.now:%Y-%m-%d}", "triagebot": _told(content.marker, ""),
         }  # fmt: skip
         body = splice("", content.block)
@@ -117,6 +143,10 @@ class LocalTracker:
             aside.unlink(missing_ok=True)
         return self._ticket(path, front, body, _marker(front) or content.marker)
 
+    def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+        """A file each."""
+        return one_by_one(self.create, contents)
+
     def edit(self, ticket_id: str, edit: Edit) -> Ticket:
         """Change a file in one step: aside, then renamed."""
         path = self.folder / ticket_id
@@ -129,10 +159,12 @@ class LocalTracker:
         if edit.content:
             _set_content(front, edit.content, marker)
             marker, body = edit.content.marker, splice(body, edit.content.block)
+        if edit.flag is not None:
+            front["labels"] = reflagged(_names(front.get("labels")), edit.flag)
         closed_by = _closed_by(front)
         if edit.state == "open":
             front["state"], closed_by = "open", ""
-            for name in ("closed", "closed_as", "duplicate_of"):
+            for name in ("closed", "closed_as", "duplicate_of", "closed_by", "because"):
                 front.pop(name, None)
         elif edit.state == "closed":
             front.update(state="closed", closed_as=edit.closed_as, closed=f"{self.now:%Y-%m-%dT%H:%M:%SZ}")
@@ -180,6 +212,9 @@ class LocalTracker:
             closed_at=None if is_open else _time(front.get("closed")),
             duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
             damaged=damaged or BEGIN not in body or END not in body,
+            closed_by="" if is_open else str(front.get("closed_by") or ""),
+            closed_because="" if is_open else str(front.get("because") or ""),
+            flag=flag_of(_names(front.get("labels"))),
         )  # fmt: skip
 
     def _is_open(self, other: object) -> bool | None:

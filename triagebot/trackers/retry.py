@@ -14,8 +14,7 @@ from typing import TypeVar
 import tenacity
 from tenacity import RetryCallState
 
-from triagebot.errors import TrackerError
-from triagebot.trackers.interface import Halted
+from triagebot.trackers.interface import Halted, Lost
 
 T = TypeVar("T")
 
@@ -89,6 +88,10 @@ class Caller:
 
         return self._again(once, (Unanswered, Throttled))
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass, such as for an index to catch up."""
+        self._sleep(seconds)
+
     def _paced(self) -> None:
         if self._written is not None:
             self._sleep(max(0.0, self._written + self.pause - self.clock.now()))
@@ -117,7 +120,7 @@ class Caller:
             self._failures += 1
             if self._failures >= IN_A_ROW:
                 raise Halted(self.name, f"no answer: {fault}", "the next run goes on") from fault
-            raise TrackerError(self.name, f"no answer: {fault}", "the next run tries again") from fault
+            raise Lost(self.name, f"no answer: {fault}", "the next run tries again") from fault
 
     def _wait(self, state: RetryCallState) -> float:
         fault = state.outcome.exception() if state.outcome else None

@@ -1,0 +1,52 @@
+"""What is excused by a file: exceptions, and statements of VEX documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import polars as pl
+
+from triagebot.files import Exemption
+from triagebot.rules import Aliases, Judge
+from triagebot.vex import Statement
+
+Excuse = Exemption | Statement
+"""What is not a person's word on a ticket: an exception of the file, or a statement of a VEX document."""
+
+
+def excused(findings: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime) -> pl.Series:
+    """The index of the first exception in force that covers each finding; null where none does."""
+    active = [(i, e) for i, e in enumerate(exemptions) if in_force(e, now)]
+    if not active or findings.is_empty():
+        return pl.Series("excused", [None] * findings.height, dtype=pl.Int32)
+    judge = Judge(findings, aliases)
+    found = judge.first([covers(e, judge) for _, e in active])
+    places = {at: i for at, (i, _) in enumerate(active)}
+    return found.replace_strict(places, default=None, return_dtype=pl.Int32).alias("excused")
+
+
+def covers(e: Exemption, judge: Judge) -> pl.Series:
+    """Which findings an exception is about, whether it is in force or not."""
+    held = judge.holds({"severity": e.severity} if e.severity else {})
+    for name in ("asset", "source_package", "vulnerability", "team"):
+        if (pattern := getattr(e, name)) != "*":
+            held = held & judge.text(name, [pattern])
+    if e.package != "*":
+        by_name = (judge.findings["package"].str.extract(r"([^/]+)$") == e.package).fill_null(False)
+        held = held & (judge.text("package", [e.package]) | judge.text("source_package", [e.package]) | by_name)
+    return held
+
+
+def in_force(e: Exemption, now: datetime) -> bool:
+    """Whether an exception still covers anything: from the day `expires` on it does not."""
+    return e.expires is None or now.astimezone(UTC).date() < e.expires
+
+
+def said(e: Excuse) -> str:
+    """What excuses, in words, for the ticket."""
+    if isinstance(e, Statement):
+        return e.said + (f" (until {e.until:%Y-%m-%d})" if e.until else "")
+    until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
+    where = f" ({e.url})" if e.url else ""
+    return f"{e.kind}{until}: {e.reason}{where}, approved by {e.approved_by}"

@@ -1,0 +1,184 @@
+"""Feeds from a path or a URL. What cannot be had is never a failed run: the last good copy is used, with a warning.
+
+A copy of each feed lies in the cache of the history. A URL is asked with the `ETag` and `Last-Modified` of that copy
+(RFC 9110, section 13), so that a feed that did not change is not sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+
+from triagebot import enrichment
+from triagebot.enrichment import LARGEST, Feeds
+from triagebot.files import FeedSettings
+from triagebot.jsonplaces import Faulty
+
+TIMEOUT = (10, 60)
+"""Seconds to connect, and between two pieces of an answer."""
+ATTEMPTS = 3
+_PIECE = 1 << 20
+
+T = TypeVar("T")
+
+
+class Unreachable(Exception):
+    """A feed cannot be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What is known of the copy of a feed: where it comes from, when, and what its server calls this state."""
+
+    source: str
+    fetched: str
+    etag: str = ""
+    modified: str = ""
+
+
+class Shelf:
+    """The copies of feeds. `keep`: whether new ones may be written; `ask`: whether URLs are asked at all."""
+
+    def __init__(
+        self, folder: Path, now: datetime, keep: bool, ask: bool, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.folder, self.now, self.keep, self.ask, self.sleep = folder, now, keep, ask, sleep
+        self.warnings: list[str] = []
+
+    def read(self, name: str, source: str, base: Path, parse: Callable[[bytes], T], nothing: T) -> T:
+        """The feed; the copy of it where it cannot be had or understood; nothing where there is no copy either."""
+        held = self._held(name, source)
+        if held and not self.ask and _is_url(source):
+            with suppress(Faulty, OSError):
+                return parse(self._file(name, source).read_bytes())
+        try:
+            data, fresh = self._asked(source, held) if _is_url(source) else (_contents(base / source), Copy(source, ""))
+            if data is None:
+                return parse(self._file(name, source).read_bytes())
+            made = parse(data)
+        except (Unreachable, Faulty, OSError) as error:
+            return self._stale(name, source, held, parse, nothing, _said(error))
+        if self.keep:
+            self._put(name, source, data, fresh)
+        return made
+
+    def _stale(self, name: str, source: str, held: Copy | None, parse: Callable[[bytes], T], nothing: T, why: str) -> T:
+        if held:
+            with suppress(Faulty, OSError):
+                made = parse(self._file(name, source).read_bytes())
+                self.warnings.append(f"feeds.{name}: {source}: {why}; the copy of {held.fetched[:10]} is used")
+                return made
+        self.warnings.append(f"feeds.{name}: {source}: {why}; there is no copy of it: rules see no {name}")
+        return nothing
+
+    def _asked(self, url: str, held: Copy | None) -> tuple[bytes | None, Copy]:
+        """(content, what is known of it); None: the copy is what the server has."""
+        import requests  # noqa: PLC0415 - heavy, and only where a feed comes from afar
+        import tenacity  # noqa: PLC0415
+
+        asked = {"Accept-Encoding": "identity"}
+        if held and held.etag:
+            asked["If-None-Match"] = held.etag
+        if held and held.modified:
+            asked["If-Modified-Since"] = held.modified
+        passing = (requests.ConnectionError, requests.Timeout, _ServerFault)
+        tried = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(ATTEMPTS), wait=tenacity.wait_exponential(multiplier=1, max=8),
+            retry=tenacity.retry_if_exception_type(passing), sleep=self.sleep, reraise=True,
+        )  # fmt: skip
+        try:
+            status, headers, data = tried(_get, requests, url, asked)
+        except (requests.RequestException, _ServerFault) as error:
+            raise Unreachable(f"cannot be reached: {_short(error)}") from error
+        if status == 304 and held:
+            return None, held
+        if status != 200:
+            raise Unreachable(f"was answered with HTTP {status}")
+        return data, Copy(url, "", headers.get("ETag", ""), headers.get("Last-Modified", ""))
+
+    # -- copies ------------------------------------------------------------------------------------------
+
+    def _file(self, name: str, source: str) -> Path:
+        return self.folder / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+
+    def _held(self, name: str, source: str) -> Copy | None:
+        try:
+            told = json.loads(self._file(name, source).with_suffix(".json").read_text(encoding="utf-8"))
+            return Copy(**told) if self._file(name, source).exists() else None
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _put(self, name: str, source: str, data: bytes, fresh: Copy) -> None:
+        file = self._file(name, source)
+        with suppress(OSError):  # a copy is a help for later; a full disk is told by what must be written
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (file.exists() and file.read_bytes() == data):
+                _write(file, data)
+            told = {**asdict(fresh), "source": source, "fetched": self.now.isoformat()}
+            _write(file.with_suffix(".json"), json.dumps(told, indent=1).encode())
+
+
+def gather(settings: FeedSettings, base: Path, shelf: Shelf) -> Feeds:
+    """The feeds that the settings name; what is wrong with them is in the shelf's warnings."""
+    found: dict[str, pl.DataFrame] = {}
+    if settings.kev:
+        found["kev"] = shelf.read("kev", settings.kev, base, enrichment.kev, Feeds().kev)
+    if settings.epss:
+        found["epss"] = shelf.read("epss", settings.epss, base, enrichment.epss, Feeds().epss)
+    return Feeds(**found)
+
+
+class _ServerFault(Exception):
+    pass
+
+
+def _get(requests: Any, url: str, asked: dict[str, str]) -> tuple[int, Any, bytes]:
+    with requests.get(url, headers=asked, timeout=TIMEOUT, stream=True) as answer:
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise _ServerFault(f"HTTP {answer.status_code}")
+        data = bytearray()
+        for piece in answer.iter_content(_PIECE):
+            data += piece
+            if len(data) > LARGEST:
+                raise Unreachable(f"is larger than {LARGEST // 1024**2} MiB")
+        return answer.status_code, answer.headers, bytes(data)
+
+
+def _contents(path: Path) -> bytes:
+    if path.stat().st_size > LARGEST:
+        raise Unreachable(f"is larger than {LARGEST // 1024**2} MiB")
+    return path.read_bytes()
+
+
+def _is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror or error}"
+    return str(error)
+
+
+def _short(error: Exception) -> str:
+    """The innermost cause in one line: requests wraps what happened several times over."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    return f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Aside, then renamed."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_bytes(data)
+    aside.replace(path)

@@ -1,0 +1,197 @@
+"""What a VEX document means by a product: a package, an image, or a package in an image.
+
+purl types: https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst (`oci`, `docker` are images).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from packageurl import PackageURL
+
+from triagebot.identity import package_of, parse_image, qualify
+
+_IMAGE_TYPES = ("oci", "docker")
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a statement is about. An empty field stands for any.
+
+    `asset`: the image repository; `image`: its last part alone, where no registry is named; `package`: without
+    version; `origin`: likewise, a source package; `beside`: a package that must stand in the same image; `within`: a
+    range of versions (https://github.com/package-url/vers-spec).
+    """
+
+    asset: str = ""
+    image: str = ""
+    digest: str = ""
+    tag: str = ""
+    package: str = ""
+    origin: str = ""
+    version: str = ""
+    within: str = ""
+    beside: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """It names an image, not a package."""
+        return bool(self.asset or self.image or self.digest)
+
+    def anywhere(self) -> Product:
+        """The same content wherever it lies: a digest says it all."""
+        return replace(self, asset="", image="", tag="") if self.digest else self
+
+    def at(self, version: str, within: str) -> Product:
+        """The same at one version, or in a range of them; an image's version is its tag."""
+        if self.is_image:
+            return replace(self, tag=version)
+        return replace(self, version=version, within=within)
+
+    def part(self, of: Product) -> Product:
+        """This, as a subcomponent of an image or of a package."""
+        if of.is_image:
+            return replace(of, package=self.package, origin=self.origin, version=self.version, within=self.within)
+        return replace(self, beside=of.package)
+
+
+def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]]:
+    """(products, names that tell none) of the products of an OpenVEX statement.
+
+    `exact`: an image with a digest is meant in its repository only, under its tag; else wherever the content lies.
+    """
+    found: list[Product] = []
+    unknown: list[str] = []
+    for entry in told if isinstance(told, list) else [told]:
+        products = [p if exact else p.anywhere() for p in _identified(entry)]
+        if not products:
+            unknown.append(_shown(entry))
+        below = entry.get("subcomponents") if isinstance(entry, dict) else None
+        for product in products:
+            if not below:
+                found.append(product)
+            for part in below or ():
+                parts = [p for p in _identified(part) if not p.is_image]
+                found += [p.part(product) for p in parts]
+                unknown += [] if parts else [_shown(part)]
+    return list(dict.fromkeys(found)), unknown
+
+
+def of_component(component: Mapping[str, Any]) -> Product | None:
+    """A CycloneDX component, if it tells a package or an image."""
+    if isinstance(component.get("purl"), str) and (found := of_purl(component["purl"])):
+        return found.anywhere()
+    if component.get("type") == "container" and isinstance(component.get("name"), str):
+        version = str(component.get("version") or "")
+        joint = "@" if version.startswith("sha256:") else ":"
+        found = of_image(component["name"] + (joint + version if version else ""), has_tag=bool(version))
+        return found.anywhere() if found else None
+    return None
+
+
+def of_ref(ref: str) -> Product | None:
+    """A reference that is itself a purl."""
+    found = of_purl(ref) if ref.startswith("pkg:") else None
+    return found.anywhere() if found else None
+
+
+def of_purl(purl: str) -> Product | None:
+    """A purl as a product; None where it is none."""
+    try:
+        parsed = PackageURL.from_string(purl)
+    except ValueError:
+        return None
+    told = parsed.qualifiers if isinstance(parsed.qualifiers, dict) else {}
+    version = parsed.version or ""
+    if parsed.type in _IMAGE_TYPES:
+        return _of_image_purl(parsed, told, version)
+    package = package_of(purl)
+    if parsed.type == "rpm" and told.get("epoch", "0") != "0" and ":" not in version:
+        version = f"{told['epoch']}:{version}" if version else ""
+    if parsed.type == "golang":
+        version = version.removeprefix("v")
+    if told.get("arch") in ("source", "src"):
+        return Product(origin=package, version=version)
+    return Product(package=package, version=version)
+
+
+def _of_image_purl(parsed: PackageURL, told: Mapping[str, str], version: str) -> Product:
+    digest = version.lower() if ":" in version else ""
+    tag = told.get("tag", "") or ("" if digest else version)
+    name = "/".join(part for part in (parsed.namespace, parsed.name) if part).lower()
+    if url := told.get("repository_url", "").removeprefix("https://").strip("/").lower():
+        return Product(
+            asset=qualify(url if url.endswith(f"/{name}") or url == name else f"{url}/{name}"), tag=tag, digest=digest
+        )
+    if parsed.type == "docker":
+        return Product(asset=qualify(name), tag=tag, digest=digest)
+    return Product(image=name.rpartition("/")[2], tag=tag, digest=digest)
+
+
+def of_image(text: str, has_tag: bool | None = None) -> Product | None:
+    """An image reference as a product; None where it is none."""
+    if text.startswith("k8s://"):
+        return Product(asset=text)
+    if text.startswith("file://"):
+        return Product(asset=text)
+    image = parse_image(text)
+    if image.asset.startswith("file://"):
+        return None
+    named = ":" in text.partition("@")[0].rpartition("/")[2] if has_tag is None else has_tag
+    return Product(asset=image.asset, tag=image.tag if named else "", digest=image.digest)
+
+
+def _identified(entry: Any) -> list[Product]:
+    """What an OpenVEX component names: by purl, else by hash, else by its `@id`."""
+    if isinstance(entry, str):
+        return [p for p in [_named(entry)] if p]
+    if not isinstance(entry, dict):
+        return []
+    identifiers, hashes = entry.get("identifiers"), entry.get("hashes")
+    purl = identifiers.get("purl") if isinstance(identifiers, dict) else None
+    named = [_named(text) for text in (purl, entry.get("@id")) if isinstance(text, str)]
+    found = next((p for p in named if p), None)
+    digest = hashes.get("sha-256") or hashes.get("sha256") if isinstance(hashes, dict) else None
+    if isinstance(digest, str) and (found is None or found.is_image):
+        return [replace(found or Product(), digest=f"sha256:{digest.lower().removeprefix('sha256:')}")]
+    return [found] if found else []
+
+
+def _named(text: str) -> Product | None:
+    if text.startswith("pkg:"):
+        return of_purl(text)
+    is_reference = "/" in text or ":" in text
+    is_address = text.startswith(("http://", "https://", "urn:", "cpe:"))
+    return of_image(text) if is_reference and not is_address else None
+
+
+def _shown(entry: Any) -> str:
+    return str(entry.get("@id") or entry.get("identifiers") or "a product without name") if isinstance(
+        entry, dict) else str(entry)  # fmt: skip
+
+
+def purl_of_image(asset: str, tag: str, digest: str) -> str:
+    """The name under which we write an image: a purl where it lies in a registry, else as we call it."""
+    if "://" in asset:
+        return asset
+    told = {"repository_url": asset, **({"tag": tag} if tag else {})}
+    name = asset.rpartition("/")[2]
+    return PackageURL(type="oci", name=name, version=digest or None, qualifiers=told).to_string()
+
+
+def purl_of_package(package: str, version: str) -> str:
+    """A package with its version, as one purl."""
+    if not version:
+        return package
+    bare = PackageURL.from_string(package)
+    return PackageURL(type=bare.type, namespace=bare.namespace, name=bare.name, version=version).to_string()
+
+
+def rows(products: Iterable[Product]) -> list[tuple[str, ...]]:
+    """The fields of products, in the order of `FIELDS`."""
+    return [tuple(getattr(p, name) for name in FIELDS) for p in products]
+
+
+FIELDS = ("asset", "image", "digest", "tag", "package", "origin", "version", "within", "beside")

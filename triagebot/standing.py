@@ -1,0 +1,127 @@
+"""Where decisions stand: how many findings are in which state, and which exceptions a person should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from triagebot.decisions import Held
+from triagebot.excuses import covers, in_force
+from triagebot.files import Exemption
+from triagebot.identity import finding_id
+from triagebot.model import FINDING
+from triagebot.rules import Aliases, Judge
+
+ANNOUNCED = timedelta(days=14)
+"""How long before its end an exception is announced."""
+_SERIOUS = ["critical", "high"]
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Every believed finding, once. `unverified`: not looked at by the last scan, and not excused."""
+
+    open: int = 0
+    excepted: int = 0
+    decided: int = 0
+    snoozed: int = 0
+    unverified: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.open + self.excepted + self.decided + self.snoozed + self.unverified
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One exception that a person should look at. `state`: ending, ended or unused; `findings`: what it is about."""
+
+    exception: str
+    state: str
+    findings: int
+    serious: int
+    day: str = ""
+
+
+def buckets(judged: pl.DataFrame, held: Mapping[str, Held]) -> Buckets:
+    """How many findings are in which state. `judged` has `excused`; `held`: people's decisions by finding id."""
+    free = judged.filter(pl.col("excused").is_null())
+    excepted = judged.height - free.height
+    decided = snoozed = of_unverified = 0
+    for row, decision in _decided(free, held):
+        snoozed += decision.kind == "snooze"
+        decided += decision.kind != "snooze"
+        of_unverified += not row["verified"]
+    unverified = free.height - int(free["verified"].sum()) - of_unverified
+    return Buckets(
+        free.height - decided - snoozed - unverified, excepted, decided, snoozed, unverified
+    )  # fmt: skip
+
+
+def decided(judged: pl.DataFrame, held: Mapping[str, Held]) -> dict[tuple[str, str, str], Held]:
+    """People's decisions on what no exception covers, by finding."""
+    free = judged.filter(pl.col("excused").is_null())
+    return {(row["asset"], row["package"], row["vulnerability"]): d for row, d in _decided(free, held)}
+
+
+def _decided(free: pl.DataFrame, held: Mapping[str, Held]) -> Iterator[tuple[dict[str, Any], Held]]:
+    near = free.filter(_near(held)) if held else free.clear()
+    for row in near.select([*FINDING, "verified"]).iter_rows(named=True):
+        if decision := held.get(finding_id(row["asset"], row["package"], row["vulnerability"])):
+            yield row, decision
+
+
+def _near(held: Mapping[str, Held]) -> pl.Expr:
+    """Which findings decisions can be on: ids are hashes, so only rows that can be meant are hashed."""
+    keys = {decision.ticket.partition("@")[0] for decision in held.values()}
+    assets = sorted(key.partition(":")[2] for key in keys if key.startswith("image:"))
+    sources = sorted(key.split(":", 2)[2] for key in keys if key.startswith("upgrade:"))
+    if "" in keys:
+        return pl.lit(True)  # one whose ticket nobody named
+    name = pl.col("package").str.extract(r"([^/]+)$")
+    return pl.col("asset").is_in(assets) | pl.col("source_package").is_in(sources) | name.is_in(sources)
+
+
+def notices(
+    judged: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime
+) -> tuple[Notice, ...]:
+    """What is to be said of exceptions: those that end within 14 days, ended, or excuse nothing, in their order."""
+    if not exemptions or judged.is_empty():
+        return tuple(Notice(named(e), "unused", 0, 0) for e in exemptions)
+    today = now.astimezone(UTC).date()
+    judge = Judge(judged, aliases)
+    serious = judged["severity"].is_in(_SERIOUS)
+    told = []
+    for exemption in exemptions:
+        covered = covers(exemption, judge)
+        counts = int(covered.sum()), int((covered & serious).sum())
+        day = f"{exemption.expires:%Y-%m-%d}" if exemption.expires else ""
+        if not in_force(exemption, now):
+            told.append(Notice(named(exemption), "ended", *counts, day))
+        elif not counts[0]:
+            told.append(Notice(named(exemption), "unused", 0, 0, day))
+        elif exemption.expires and exemption.expires <= today + ANNOUNCED:
+            told.append(Notice(named(exemption), "ending", *counts, day))
+    return tuple(told)
+
+
+def words(notice: Notice) -> str:
+    """One notice as a sentence."""
+    about = f"{notice.findings} findings, {notice.serious} of them critical or high"
+    return {
+        "ending": f"ends on {notice.day}: {about}, will need action",
+        "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),
+        "unused": "excuses nothing: no finding matches it",
+    }[notice.state]
+
+
+def named(e: Exemption) -> str:
+    """What an exception is about, as its file says it."""
+    told = [("", e.asset), ("package ", e.package), ("source ", e.source_package), ("", e.vulnerability)]
+    told += [("team ", e.team), ("severity ", "/".join(e.severity) or "*")]
+    return f"{e.kind} of {', '.join(word + text for word, text in told if text != '*')}"

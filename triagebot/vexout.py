@@ -1,0 +1,35 @@
+"""Our decisions, as things stand, for others to read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from triagebot import __version__, standing, vexwrite
+from triagebot.config import Config
+from triagebot.errors import InputError
+from triagebot.look import Options, View
+from triagebot.vexwrite import Decision, Finding
+
+
+def written(config: Config, options: Options, view: View, author: str) -> dict[str, Any]:
+    """The OpenVEX document of all exceptions and people's decisions that cover a believed vulnerability.
+
+    Raises `InputError` where there is none: a document without statements is not valid.
+    """
+    judged = view.judged.filter(pl.col("kind") == "vulnerability")
+    decided: dict[Finding, Decision] = {}
+    excepted = judged.filter(pl.col("excused") < len(config.exemptions))
+    for asset, package, vulnerability, index in excepted.select(
+        "asset", "package", "vulnerability", "excused"
+    ).iter_rows():
+        decided[asset, package, vulnerability] = Decision.of_exception(config.exemptions[index])
+    for finding, held in standing.decided(judged, view.held).items():
+        decided[finding] = Decision.of_person(held)
+    if not decided:
+        raise InputError(
+            "vex", "no exception and no person's decision covers a finding", "there is nothing to write; use no file"
+        )
+    belief = view.state.belief
+    return vexwrite.document(decided, belief.shown, belief.aliases, options.now, author, f"triagebot/{__version__}")
