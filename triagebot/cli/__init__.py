@@ -1,0 +1,39 @@
+"""The command line. The only place that prints or exits."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import sys
+from typing import Annotated
+
+import typer
+
+from triagebot import __version__
+from triagebot.cli import asks, runs, setting_up
+from triagebot.cli.base import app
+from triagebot.errors import TriagebotError
+
+__all__ = ["app", "asks", "main", "runs", "setting_up"]
+
+
+def main() -> None:
+    """Run the command line; a known fault is one line on stderr and its exit code."""
+    gc.disable()  # one short run: walking hundreds of thousands of rows for cycles that are not there only costs time
+    atexit.register(gc.freeze)  # nor at its end
+    try:
+        app()
+    except TriagebotError as error:
+        sys.stderr.write(f"triagebot: {error}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit

@@ -1,0 +1,92 @@
+"""What the commands share: the application, the options that several of them take, and how they are read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from triagebot.config import Config
+    from triagebot.look import Options
+
+app = typer.Typer(
+    help="Diff container scans, decide what matters, and put one good ticket in front of the owning team.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="The settings; default: triagebot.yaml here.")
+]
+Label = Annotated[str, typer.Option(help="The scan's name; default: the name of its folder or file.")]
+TakenAt = Annotated[str, typer.Option(help="When the scan was taken (ISO 8601), for reports that do not say.")]
+Stream = Annotated[str, typer.Option(help="A separate line (release branch, environment) with its own tickets.")]
+Now = Annotated[str, typer.Option(help="Pretend that it is this time; for tests and imports.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write to trackers and history.")]
+RecordOnly = Annotated[bool, typer.Option("--record-only", help="Record the scan; touch no ticket.")]
+AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Believe a scan that was set aside as suspect.")]
+MassClose = Annotated[bool, typer.Option("--allow-mass-close", help="Close more tickets than the limit allows.")]
+EndStream = Annotated[bool, typer.Option("--end-stream", help="Retire all that the stream still holds; takes no scan.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the document of the run and nothing else.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name each file and each ticket on stderr.")]
+ScanPath = Annotated[Path, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")]
+
+
+def settings_of(path: Path | None) -> Config:
+    """The settings, read and checked."""
+    from triagebot.config import load
+
+    return load(path)
+
+
+def options_of(
+    *, stream: str = "main", now: str = "", taken_at: str = "", verbose: bool = False, **told: Any
+) -> Options:
+    """What a command was told, read and checked. `told`: the fields of `Options` that need no reading."""
+    from triagebot.look import Options
+
+    return Options(
+        now=_time("--now", now) or datetime.now(UTC), taken_at=_time("--taken-at", taken_at), stream=_stream(stream),
+        progress=say if verbose else None, notice=say, **told,
+    )  # fmt: skip
+
+
+def say(line: str) -> None:
+    """One line on stderr, without anything that a terminal would act on."""
+    from triagebot.render import plain
+
+    typer.echo(plain(line), err=True)
+
+
+def _time(option: str, text: str) -> datetime | None:
+    from triagebot.errors import InputError
+
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(option, f"{text!r} is no ISO 8601 time", "write for example 2026-05-03T06:00:00Z") from error
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _stream(name: str) -> str:
+    import re
+
+    from triagebot.errors import InputError
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
+        raise InputError("--stream", f"{name!r} is no stream name", "use letters, digits, dots and dashes")
+    return name
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file aside, then rename it."""
+    aside = path.with_name(f".{path.name}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

@@ -1,0 +1,150 @@
+"""The commands that read a scan and act: run, plan, apply."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from triagebot.beside import hired
+from triagebot.cli.base import (
+    AcceptDrop,
+    AsJson,
+    ConfigOption,
+    DryRun,
+    EndStream,
+    Label,
+    MassClose,
+    Now,
+    RecordOnly,
+    ScanPath,
+    Stream,
+    TakenAt,
+    Verbose,
+    app,
+    options_of,
+    settings_of,
+    write,
+)
+
+if TYPE_CHECKING:
+    from triagebot.document import Told
+
+
+@app.command()
+def run(
+    scan: Annotated[
+        Path | None, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")
+    ] = None,
+    config: ConfigOption = None,
+    label: Label = "",
+    taken_at: TakenAt = "",
+    stream: Stream = "main",
+    now: Now = "",
+    dry_run: DryRun = False,
+    record_only: RecordOnly = False,
+    accept_drop: AcceptDrop = False,
+    allow_mass_close: MassClose = False,
+    end_stream: EndStream = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read a scan, record it, and bring the tickets up to date."""
+    from triagebot.errors import InputError
+
+    if (scan is None) != end_stream:
+        raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
+    with hired(scan) as helpers:
+        from triagebot import app as application
+
+        options = options_of(
+            label=label, taken_at=taken_at, stream=stream, now=now, dry_run=dry_run, record_only=record_only,
+            accept_drop=accept_drop, allow_mass_close=allow_mass_close, end_stream=end_stream, verbose=verbose,
+        )  # fmt: skip
+        told = application.run(settings_of(config), scan, replace(options, helpers=helpers))
+    _end(told, as_json)
+
+
+@app.command()
+def plan(
+    scan: ScanPath,
+    out: Annotated[Path | None, typer.Option(help="Write the plan here, for `triagebot apply`.")] = None,
+    config: ConfigOption = None,
+    label: Label = "",
+    taken_at: TakenAt = "",
+    stream: Stream = "main",
+    now: Now = "",
+    accept_drop: AcceptDrop = False,
+    allow_mass_close: MassClose = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what a run would do. Records nothing."""
+    with hired(scan) as helpers:
+        import msgspec
+
+        from triagebot import app as application
+
+        options = options_of(
+            label=label, taken_at=taken_at, stream=stream, now=now, dry_run=True, accept_drop=accept_drop,
+            allow_mass_close=allow_mass_close, verbose=verbose,
+        )  # fmt: skip
+        told, file = application.make_plan_file(settings_of(config), scan, replace(options, helpers=helpers))
+    if out:
+        write(out, msgspec.json.format(msgspec.json.encode(file), indent=1).decode())
+    _end(told, as_json)
+
+
+@app.command()
+def apply(
+    plan_file: Annotated[Path, typer.Argument(help="A file that `triagebot plan --out` wrote.")],
+    config: ConfigOption = None,
+    now: Now = "",
+    dry_run: DryRun = False,
+    allow_mass_close: MassClose = False,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
+) -> None:
+    """Carry out a plan file: record its scan, write its tickets, refuse those that drifted."""
+    from triagebot import app as application
+
+    options = options_of(now=now, dry_run=dry_run, allow_mass_close=allow_mass_close, verbose=verbose)
+    _end(application.apply_plan_file(settings_of(config), plan_file, options), as_json)
+
+
+def _end(told: Told, as_json: bool) -> None:
+    """Print what was done and leave with the exit code."""
+    document = told.document
+    if as_json:
+        from triagebot.folder import indented
+
+        typer.echo(indented(document))
+    else:
+        for line in _lines(document, told.headline):
+            typer.echo(line)
+    for kind in () if as_json else ("warnings", "errors"):
+        for line in document[kind]:
+            typer.echo(f"{kind[:-1]}: {line}", err=True)
+    if document["refused"] and not as_json:
+        typer.echo(f"refused: {document['refused']}", err=True)
+    raise typer.Exit(told.exit_code)
+
+
+def _lines(document: dict[str, Any], headline: str) -> list[str]:
+    """A run for people, one line a fact."""
+    from triagebot.render import plain
+
+    scan = document["scan"]
+    images = [f"{scan[f'images_{word}']} {word}" for word in ("scanned", "failed", "missing")]
+    said = [f"scan {scan['label']}: images: {', '.join(images)}", f"{headline}."]
+    for a in document["actions"]:
+        if a["kind"] != "leave" or a["outcome"] == "deferred":
+            said.append(f"  {a['outcome']} {a['kind']}: {a['title']} ({a['team']}) {a['ticket']['url']}")
+    made = Counter(a["kind"] for a in document["actions"] if a["outcome"] in ("done", "planned", "refused"))
+    not_made = Counter(a["outcome"] for a in document["actions"] if a["outcome"] not in ("done", "planned", "refused"))
+    counts = {**{kind: made[kind] for kind in document["plan"]}, **not_made}
+    told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n) or "nothing to do"
+    return [line[: len(line) - len(line.lstrip())] + plain(line, 500) for line in (*said, f"tickets: {told}")]
