@@ -30,7 +30,7 @@ from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Arithmetic, Belief, 
 
 _TABLES = ("occurrences", "coverage", "aliases", "ratings")
 _BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
-_CACHE_VERSION = "2"
+_CACHE_VERSION = "3"
 
 
 @dataclass(frozen=True)

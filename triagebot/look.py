@@ -20,7 +20,7 @@ from triagebot.owners import Ownership
 from triagebot.seen import Options, connected, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "look"]
+__all__ = ["Options", "View", "judge", "look"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def look(
     outside = look_outside(config, options.now, keep, ask=not every)
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
-    judged = _judge(config, state.belief, ownership, outside, options.now)
+    judged = judge(config, state.belief, ownership, outside, options.now)
     grouping = group.Grouping(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
@@ -98,7 +98,8 @@ def by_alias(belief: Belief) -> dict[str, list[str]]:
     return aliases
 
 
-def _judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+def judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+    """The findings, each with the rule that decides on it and what excuses it (an index into `View.excuses`)."""
     aliases = by_alias(belief)
     table = findings(belief, ownership.team_of, now, config.settings.severity_sources, outside.feeds)
     covered = excused(table, config.exemptions, aliases, now)

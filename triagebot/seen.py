@@ -94,7 +94,7 @@ def listed(
         present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
             missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
-            seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
+            seen.held |= deleted(config, history, missed, options, keep, seen.warnings)
     return seen
 
 
@@ -145,7 +145,7 @@ def _noted(history: History, ticket: Ticket, known: KnownTicket | None, options:
     return replace(ticket, closed_at=datetime.fromisoformat(seen_at) if seen_at else options.now)
 
 
-def _deleted(
+def deleted(
     config: Config,
     history: History,
     missed: list[KnownTicket],
