@@ -41,8 +41,13 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
     known = history.tickets()
     seen = tracked.listed(config, history, tracked.connected(config, options), known, options, keep=False)
     tickets = [ticket for facts in seen.facts.values() for ticket in facts.tickets]
-    unread = {name for name, facts in seen.facts.items() if facts.incomplete}
-    tickets += [k.ticket for (name, _), k in known.items() if name in unread and not k.deleted_seen]
+    listed = {(ticket.tracker, ticket.id) for ticket in tickets}
+    unread = {name: facts.broken if not facts.incomplete else None for name, facts in seen.facts.items()}
+    for (name, ticket_id), remembered in known.items():
+        broken = unread.get(name, frozenset())
+        is_unread = broken is None or remembered.ticket.marker.key in broken
+        if is_unread and not remembered.deleted_seen and (name, ticket_id) not in listed:
+            tickets.append(remembered.ticket)
     outside = look_outside(config, options.now, keep=False, ask=False)
     beliefs = [state.belief for _, state in states]
     streams = [

@@ -240,11 +240,16 @@ def _meant(asked: Question, beliefs: Sequence[Belief]) -> dict[str, tuple[str, .
     pairs = {pair for belief in beliefs for pair in belief.aliases.iter_rows()}
     held = {v for belief in beliefs for table in (belief.known, belief.gone) for v in table["vulnerability"].unique()}
     spelt = {name.upper(): name for name in sorted({name for pair in pairs for name in pair} | held)}
+    stands: dict[str, set[str]] = {}
+    called: dict[str, set[str]] = {}
+    for alias, vulnerability in pairs:
+        stands.setdefault(alias, set()).add(vulnerability)
+        called.setdefault(vulnerability, set()).add(alias)
     names = {}
     for text in asked.ids:
         own = spelt.get(text.upper(), text)
-        stands_for = {vulnerability for alias, vulnerability in pairs if alias == own} or {own}
-        others = {alias for alias, vulnerability in pairs if vulnerability in stands_for}
+        stands_for = stands.get(own, {own})
+        others = {alias for vulnerability in stands_for for alias in called.get(vulnerability, ())}
         names[text] = tuple(dict.fromkeys([*sorted(stands_for), own, *sorted(others)]))
     return names
 
@@ -332,7 +337,7 @@ def _holds(asked: Question, names: Mapping[str, tuple[str, ...]], packages: set[
 
 
 def _hits(stream: Stream, shown: pl.DataFrame) -> list[Hit]:
-    """One per image, package and vulnerability, the worst first. Its severity is that of the image's own rows."""
+    """One per image, package and vulnerability, the worst first. Its severity is the finding's, as tickets have it."""
     judged = {tuple(row[c] for c in FINDING): row for row in _judged(stream, shown).iter_rows(named=True)}
     filed = _Filed(stream)
     hits = []

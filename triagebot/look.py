@@ -57,9 +57,11 @@ def look(
 ) -> View:
     """List the trackers, and judge what is believed.
 
-    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait.
+    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait. With
+    `record_only` no ticket is wanted: no tracker is asked, and feeds are read from the copy, once there is one.
     """
-    trackers = connected(config, options)
+    importing = options.record_only
+    trackers = {} if importing else connected(config, options)
     known = history.tickets()
     seen = listed(config, history, trackers, known, options, keep)
     warnings = list(seen.warnings)
@@ -69,7 +71,7 @@ def look(
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
-    outside = look_outside(config, options.now, keep, ask=not every)
+    outside = look_outside(config, options.now, keep or (importing and not options.dry_run), not (every or importing))
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)
@@ -79,7 +81,7 @@ def look(
     )  # fmt: skip
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
     room = None if every else group.Room(config.settings.limits.new_tickets, broken)
-    drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
+    drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
         state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -120,7 +121,7 @@ def _figures(held: pl.DataFrame | None) -> tuple[Cell, ...]:
         return (0, *(0 for _ in SEVERITIES), 0, *(0 for _ in SEVERITIES), None, None, None, "")
     totals, fixable = _counts(held), _counts(held.filter("fixable"))
     scores = [score for score in held["cvss"].to_list() if score is not None]
-    cvss = (max(scores), min(scores), round(sum(scores) / len(scores), 2)) if scores else (None, None, None)
+    cvss = (max(scores), min(scores), round(fmean(scores), 2)) if scores else (None, None, None)
     names = held.select("severity", "vulnerability").iter_rows()
     ordered = sorted(names, key=lambda row: (SEVERITIES.index(row[0]), row[1]))
     identifiers = ", ".join(inert(name) for _, name in ordered)

@@ -55,7 +55,7 @@ def xlsx(sheet: Sheet) -> bytes:
         _write(totals, 1, sheet.totals)
         _write(totals, len(sheet.totals) + 2, sheet.facts)
         totals.freeze_panes(1, 0)
-        totals.autofilter(0, 0, len(sheet.totals), len(TOTALS) - 1)
+        totals.autofilter(0, 0, max(len(sheet.totals) - 1, 1), len(TOTALS) - 1)
         totals.set_column(0, 0, 42)
         totals.set_column(1, len(TOTALS) - 1, 16)
     return held.getvalue()
@@ -65,9 +65,9 @@ def _write(page: Worksheet, top: int, rows: Sequence[Sequence[Cell]], style: For
     """Text is written as text, whatever it looks like: never a formula, link or number."""
     for y, row in enumerate(rows, top):
         for x, cell in enumerate(row):
-            if isinstance(cell, str):
+            if cell and isinstance(cell, str):
                 page.write_string(y, x, shortened(cell), style)
-            elif cell is not None:
+            elif isinstance(cell, int | float):
                 page.write_number(y, x, cell, style)
 
 
