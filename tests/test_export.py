@@ -209,8 +209,8 @@ def test_what_was_not_scanned_says_so_and_has_no_zeros(place: Place, tmp_path: P
     place.run(later, DAY + WEEK)
     told = rows(made(place, DAY + WEEK))
     status = {image.rpartition("/")[2]: (row["Status"][:23], row["Last scanned"]) for image, row in told.items()}
-    assert status["web:1.0"] == ("not scanned: the scann", "2026-05-03")
-    assert status["job:1.0"] == ("not scanned: the scann", "2026-05-03")
+    assert status["web:1.0"] == ("not scanned: the scanne", "2026-05-03")
+    assert status["job:1.0"] == ("not scanned: the scanne", "2026-05-03")
     assert status["pay:1"] == ("not scanned: the last s", "2026-05-03")
     assert status["new"] == ("not scanned: the last s", "never")
     for image in ("docker.io/shop/job:1.0", "docker.io/shop/new"):
