@@ -230,9 +230,13 @@ def headline(s: Summary) -> str:
     critical, high = s.row("critical"), s.row("high")
     if not s.total:
         return f"no vulns are known in {number(s.images_total)} {'image' if s.images_total == 1 else 'images'}"
+
+    def fixable(row: SeverityRow) -> str:
+        return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
+
     return (
-        f"{percent(critical.share)} of vulns are critical ({percent(critical.fixable_share)} of those fixable), "
-        f"{percent(high.share)} are high ({percent(high.fixable_share)} of those fixable); "
+        f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
+        f"{percent(high.share)} are high{fixable(high)}; "
         f"{s.images_serious} of {s.images_total} images have critical or high vulns"
     )
 

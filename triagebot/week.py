@@ -126,8 +126,10 @@ def _last_week(s: Summary, w: Span | None) -> str:
     by_severity = dict(zip(SEVERITIES, shares(p.of(x) for x in SEVERITIES), strict=True))
 
     def told(severity: str) -> str:
-        of_those = p.fixable(severity) / p.of(severity) if p.of(severity) else 0.0
-        return f"{percent(by_severity[severity])} {severity} ({percent(of_those)} of those fixable)"
+        share = f"{percent(by_severity[severity])} {severity}"
+        return (
+            f"{share} ({percent(p.fixable(severity) / p.of(severity))} of those fixable)" if p.of(severity) else share
+        )
 
     when = "Last week" if w.monday - p.taken_at.date() <= timedelta(days=7) else f"On {p.taken_at:%Y-%m-%d}"
     if not p.total:
@@ -377,5 +379,6 @@ def _reconciling(s: Summary, w: Span | None) -> str:
     if s.posture:
         notes.append(f"{number(sum(r.total for r in s.posture))} of these are misconfigurations and secrets")
     if s.ignored:
-        notes.append(f"{number(s.ignored)} of these are ignored by rules and in no table, but in changes and trend")
+        compared = ", but in changes and trend" if w and w.before else ""
+        notes.append(f"{number(s.ignored)} of these are ignored by rules and in no table{compared}")
     return f"{lead}{reconciled(arithmetic)}{''.join(f' ({note})' for note in notes)}"

@@ -125,14 +125,14 @@ def _mermaid(chart: Chart) -> str:
     """https://mermaid.js.org/syntax/xyChart.html: a text in quotes may hold anything but quotes."""
     places = ", ".join(f'"{_quotable(place)}"' for place in chart.places)
     return "\n".join([
-        "```mermaid", "xychart-beta", f'  title "{_quotable(chart.title)}"', f"  x-axis [{places}]",
+        "```mermaid", "xychart-beta", f'  title "{_quotable(chart.title, 100)}"', f"  x-axis [{places}]",
         f'  y-axis "findings" 0 --> {max(1, *chart.bars, *chart.line)}',
         f"  bar {list(chart.bars)}", f"  line {list(chart.line)}", "```",
     ])  # fmt: skip
 
 
-def _quotable(said: str) -> str:
-    kept = "".join(c for c in plain(said, 40) if c.isalnum() or c in " .,:;()-_+/")
+def _quotable(said: str, limit: int = 40) -> str:
+    kept = "".join(c for c in plain(said, limit) if c.isalnum() or c in " .,:;()-_+/")
     return kept or "-"
 
 
