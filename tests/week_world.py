@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,9 +34,9 @@ ZLIB = vulnerability("CVE-2018-25032", "zlib", severity="CRITICAL", installed="1
 
 
 def found(number: int, package: str = "busybox", **said: str) -> dict[str, Any]:
-    """A finding; each third of the numbers is high, the others are medium or low."""
-    severity = ("HIGH", "MEDIUM", "LOW")[number % 3]
-    return vulnerability(f"CVE-2026-{1000 + number}", package, **{"severity": severity, **said})
+    """A finding; each third of the numbers is high, the others are medium or low; each fourth has no fix."""
+    severity, fixed = ("HIGH", "MEDIUM", "LOW")[number % 3], "" if number % 4 == 3 else "1.0-r1"
+    return vulnerability(f"CVE-2026-{1000 + number}", package, **{"severity": severity, "fixed": fixed, **said})
 
 
 @dataclass
@@ -81,4 +81,5 @@ class Platform:
 
     def clear(self) -> None:
         """All is fixed."""
-        self.held: Mapping[str, list[dict[str, Any]]] = {image: [] for image in self.held}  # type: ignore[no-redef]
+        for image in self.held:
+            self.held[image] = []

@@ -6,7 +6,7 @@ has nothing to say is left out. A page has fewer than 60 lines: long lists say h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -18,6 +18,7 @@ from triagebot.span import Fixed, Span, causes, signed
 from triagebot.span import words as mover_words
 from triagebot.standing import Notice, words
 from triagebot.summary import Summary, TeamRow, headline, reconciled
+from triagebot.trend import SERIOUS
 
 MOST_LINES = 59
 _ROWS = (10, 8, 6, 5, 4, 3, 2, 1)
@@ -64,14 +65,38 @@ def text(sheet: Sheet, markup: str, pictures: Sequence[str] = (), limit: int = 6
     `pictures`: file names of the trends of its sections, for markups that draw none.
     """
     said = ""
-    for charts in range(len(sheet.sections), -1, -1):
-        for rows in _ROWS:
-            is_short = written(_page(sheet, rows, charts, ()), "markdown").count("\n") <= MOST_LINES
-            if is_short or (not charts and rows == _ROWS[-1]):
-                said = written(_page(sheet, rows, charts, pictures), markup)
-                if len(said) <= limit:
-                    return said
-    return said[:limit] if markup == "markdown" else said
+    for form in _forms(len(sheet.sections)):
+        if form.is_last or written(_page(sheet, form, ()), "markdown").count("\n") <= MOST_LINES:
+            said = written(_page(sheet, form, pictures), markup)
+            if len(said) <= limit:
+                return said
+    return said
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How much is told. `rows` of a list, `charts`; `tight`: 1 leaves out what is neither critical nor high, 2 also
+    teams and what changed, 3 all tables."""
+
+    rows: int
+    charts: int
+    tight: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        """Whether there is no shorter one."""
+        return self.tight == _TIGHTEST
+
+
+_TIGHTEST = 3
+
+
+def _forms(sections: int) -> Iterator[_Form]:
+    """From all of it down."""
+    for charts in range(sections, -1, -1):
+        yield from (_Form(rows, charts) for rows in _ROWS)
+    for tight in range(1, _TIGHTEST + 1):
+        yield from (_Form(rows, 0, tight) for rows in _ROWS[-4:])
 
 
 def has_trend(section: Section) -> bool:
@@ -79,36 +104,38 @@ def has_trend(section: Section) -> bool:
     return section.span is not None and len(section.span.shown) >= _LEAST_TREND
 
 
-def _page(sheet: Sheet, rows: int, charts: int, pictures: Sequence[str]) -> list[Block]:
+def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
     many = len(sheet.sections) > 1
     if sheet.week:
         of = f": {sheet.sections[0].summary.label}" if not many else ""
         year, _, week = sheet.week.partition("-W")
         blocks.append(Heading(line(f"Week {int(week)} of {year}", Said(of, "text"))))
+    attention = _attention(sheet, form.rows)
     for at, section in enumerate(sheet.sections):
+        s, w = section.summary, section.span
         picture = pictures[at] if at < len(pictures) else ""
-        blocks += _section(section, sheet, rows, at < charts, picture, many)
-    return blocks
+        if many:
+            blocks.append(Heading(line(Said(f"Stream {s.stream}: {s.label}", "text")), 3))
+        blocks += _section(section, form, at < form.charts, picture)
+        blocks += [*(attention if not many else []), Paragraph(line(_reconciling(s, w)))]
+    return [*blocks, *(attention if many else [])]
 
 
-def _section(section: Section, sheet: Sheet, rows: int, with_chart: bool, picture: str, many: bool) -> list[Block]:
+def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> list[Block]:
     s, w = section.summary, section.span
-    blocks: list[Block] = []
-    if many:
-        blocks.append(Heading(line(Said(s.stream, "text"), ": ", Said(s.label, "text")), 3))
-    blocks += [
-        Paragraph(line(f"{_capital(headline(s))}.{_last_week(s, w)}")),
-        Paragraph(line(Said(_verdict(s, w), "strong"))),
-    ]
-    blocks += _severities(s, w) + _posture(s)
-    if s.images_serious:
-        blocks.append(Paragraph(line(_images(s, w))))
+    blocks: list[Block] = [
+        Paragraph(line(f"{_capital(headline(s))}.{_last_week(s, w)}")), Paragraph(line(Said(_verdict(s, w), "strong"))),
+    ]  # fmt: skip
+    if form.tight < _TIGHTEST:
+        blocks += _severities(s, w, form.tight > 0) + _posture(s)
+    if s.images_serious and (form.charts or not form.tight):
+        blocks += _images(s, w)
     if w and with_chart and has_trend(section):
         blocks.append(_chart(w, picture))
-    blocks += _movers(w, rows) + _teams(s, w, rows) + _decisions(s, rows) + _attention(section, sheet.now, rows)
-    blocks.append(Paragraph(line(_reconciling(s, w))))
-    return blocks
+    if form.tight < 2:
+        blocks += _movers(w, form.rows) + _teams(s, w, form.rows)
+    return blocks + _decisions(s, form.rows)
 
 
 def _capital(said: str) -> str:
@@ -153,7 +180,7 @@ def _verdict(s: Summary, w: Span | None) -> str:
     return f"{fixable('critical')}; {fixable('high')}; {teams}{first}"
 
 
-def _severities(s: Summary, w: Span | None) -> list[Block]:
+def _severities(s: Summary, w: Span | None, is_tight: bool) -> list[Block]:
     if not s.total and not (w and w.before and w.before.total):
         return []
     before, excepted = (w.before if w else None), any(row.excepted for row in s.severities)
@@ -170,6 +197,7 @@ def _severities(s: Summary, w: Span | None) -> list[Block]:
         return w.now.of(severity) - before.of(severity) if w and before else 0
 
     kept = [r for r in s.severities if r.total or change(r.severity)]
+    kept = [r for r in kept if r.severity in SERIOUS] if is_tight else kept
     rows = [row(Said(r.severity), r.total, percent(r.share), r.fixable, r.excepted, change(r.severity)) for r in kept]
     all_of = sum(r.fixable for r in s.severities), sum(r.excepted for r in s.severities)
     whole = "100.0%" if s.total else "-"
@@ -192,15 +220,17 @@ def _posture(s: Summary) -> list[Block]:
     return [Table(heads, tuple(rows))]
 
 
-def _images(s: Summary, w: Span | None) -> str:
+def _images(s: Summary, w: Span | None) -> list[Block]:
+    """What the first sentence does not say of images: the change, and how many of them are excepted."""
+    change = s.images_serious - w.before.images_serious if w and w.before and not s.ignored else 0
+    if not change and not s.images_serious_excepted:
+        return []
     said = f"Images with critical or high vulns: {number(s.images_serious)} of {number(s.images_total)}"
-    if w and w.before and not s.ignored:
-        change = s.images_serious - w.before.images_serious
-        said += f" ({signed(change)})" if change else " (as before)"
+    said += f" ({signed(change)})" if change else ""
     if s.images_serious_excepted:
         are = "is" if s.images_serious_excepted == 1 else "are"
         said += f"; {number(s.images_serious_excepted)} of these {are} wholly covered by exceptions"
-    return f"{said}."
+    return [Paragraph(line(f"{said}."))]
 
 
 def _chart(w: Span, picture: str) -> Chart:
@@ -231,8 +261,8 @@ def _movers(w: Span | None, rows: int) -> list[Block]:
     if not w.movers:
         still = all(point.arithmetic.unverified == 0 for point in w.points[-w.scans :])
         since = f"since {w.before.taken_at:%Y-%m-%d}"
-        return [Paragraph(line(f"No vulnerability came or went {since}." if still else
-                               f"No vulnerability that was looked at came or went {since}."))]  # fmt: skip
+        where = "" if still else " in what was scanned"
+        return [Paragraph(line(f"No vulnerability came or went {since}{where}."))]
     most = min(rows, _MOVERS)
     shown, left = w.movers[:most], w.movers[most:]
     items = [_mover(*mover_words(mover)) for mover in shown]
@@ -271,7 +301,10 @@ def _teams(s: Summary, w: Span | None, rows: int) -> list[Block]:
     order = (
         sorted(s.teams, key=lambda t: (-t.overdue, -t.critical, -t.high, t.name)) if len(s.teams) > most else s.teams
     )
-    return [Table(tuple(heads), tuple(row(t) for t in order[:most]), more=max(0, len(s.teams) - most))]
+    blocks: list[Block] = [Table(tuple(heads), tuple(map(row, order[:most])), more=max(0, len(s.teams) - most))]
+    if s.due_soon:
+        blocks.append(Paragraph(line(f"Tickets: {number(s.overdue)} overdue, {number(s.due_soon)} due soon.")))
+    return blocks
 
 
 def _days(fixed: Fixed) -> str:
@@ -285,13 +318,16 @@ def _decisions(s: Summary, rows: int) -> list[Block]:
         shown, more = _cut(s.decisions, rows)
         table = tuple(_decision(d) for d in shown)
         blocks += [
-            Paragraph(line(Said("Decisions in force", "strong"), ", the first to end first")),
+            Paragraph(line(Said("Decisions in force", "strong"), ", those that end first on top")),
             Table(("Until", "What", "Who", "Why", "Ticket"), table, left=5, more=more),
         ]
     ending = [n for n in s.notices if n.state == "ending"]
     if ending:
         shown_ones, more = _cut(ending, rows)
-        blocks.append(Bullets(tuple(_notice(n) for n in shown_ones), more))
+        blocks += [
+            Paragraph(line(Said("Ending soon", "strong"))),
+            Bullets(tuple(_notice(n) for n in shown_ones), more),
+        ]
     b = s.buckets
     parts = [
         (b.open, "open"), (b.excepted, "excepted"), (b.decided, "decided by people"), (b.snoozed, "snoozed"),
@@ -300,8 +336,6 @@ def _decisions(s: Summary, rows: int) -> list[Block]:
     if b.excepted or b.decided or b.snoozed:
         told = ", ".join(f"{number(n)} {word}" for n, word in parts if n)
         blocks.append(Paragraph(line(f"Of {number(b.total)} findings: {told}.")))
-    if s.overdue or s.due_soon:
-        blocks.append(Paragraph(line(f"Tickets: {number(s.overdue)} overdue, {number(s.due_soon)} due soon.")))
     return blocks
 
 
@@ -324,13 +358,26 @@ def _cut(items: Sequence[T], rows: int) -> tuple[Sequence[T], int]:
     return items[:rows], max(0, len(items) - rows)
 
 
-def _attention(section: Section, now: datetime, rows: int) -> list[Block]:
-    """What somebody should look at that no ticket says."""
+def _attention(sheet: Sheet, rows: int) -> list[Block]:
+    """What somebody should look at that no ticket says; what is true of several streams is told once."""
+    told: dict[Line, list[str]] = {}
+    for section in sheet.sections:
+        for item in _of_section(section, sheet.now, rows):
+            told.setdefault(item, []).append(section.summary.stream)
+    if not told:
+        return []
+    many = len(sheet.sections) > 1
+    items = [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    shown, more = _cut(items, max(rows, 3))
+    return [Paragraph(line(Said("Needs attention", "strong"))), Bullets(tuple(shown), more)]
+
+
+def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
     s, c = section.summary, section.summary.coverage
     items: list[Line] = []
     if section.scanned_at and now - section.scanned_at > STALE:
-        items.append(line(f"the last scan is of {section.scanned_at:%Y-%m-%d}, more than a week ago: "
-                          "these figures are as old as it is"))  # fmt: skip
+        old = f"the last scan is of {section.scanned_at:%Y-%m-%d}, more than a week ago"
+        items.append(line(f"{old}: these figures are as old as it is"))
     if c.reports_failed:
         named = [report for report, _ in c.failures]
         items.append(_named(_many(c.reports_failed, "report") + " failed; the images were not looked at", named, rows))
@@ -345,11 +392,7 @@ def _attention(section: Section, now: datetime, rows: int) -> list[Block]:
         items.append(_named(f"{_many(len(s.unowned), what)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_notice(n) for n in s.notices if n.state != "ending"]
-    items += [line(Said(one, "text")) for one in s.waiting]
-    if not items:
-        return []
-    shown, more = _cut(items, max(rows, 3))
-    return [Paragraph(line(Said("Needs attention", "strong"))), Bullets(tuple(shown), more)]
+    return items + [line(Said(one, "text")) for one in s.waiting]
 
 
 def _many(count: int, what: str) -> str:
