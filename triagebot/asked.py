@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,14 +13,12 @@ from triagebot import seen as tracked
 from triagebot.config import Config
 from triagebot.errors import InputError
 from triagebot.exposure import Answer, Question, Stream, answer, touched
-from triagebot.history import History, KnownTicket, Snapshot, State
+from triagebot.history import History, Snapshot, State
 from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
 from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
 from triagebot.sheet import Sheet, make
-
-Known = Mapping[tuple[str, str], KnownTicket]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
 
     A tracker that cannot be read keeps nobody from an answer: its tickets are then told as a run last saw them.
     """
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     states = _states(config, history, stream)
     known = history.tickets()
     seen = tracked.listed(config, history, tracked.connected(config, options), known, options, keep=False)
@@ -51,7 +49,7 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
     outside = look_outside(config, options.now, keep=False, ask=False)
     beliefs = [state.belief for _, state in states]
     streams = [
-        _stream(config, history, last, state, assets, tickets, known, outside, replace(options, stream=last.stream))
+        _stream(config, history, last, state, assets, tickets, outside, replace(options, stream=last.stream))
         for (last, state), assets in zip(states, touched(asked, beliefs), strict=True)
     ]
     warnings = [f"{error}; its tickets are told as they were last seen" for error in seen.errors]
@@ -89,16 +87,15 @@ def _states(config: Config, history: History, stream: str) -> list[tuple[Snapsho
 
 def _stream(
     config: Config, history: History, last: Snapshot, state: State, assets: set[str], tickets: Sequence[Ticket],
-    known: Known, outside: Outside, options: Options,
+    outside: Outside, options: Options,
 ) -> Stream:  # fmt: skip
     belief = state.belief
     every = {*assets, *belief.gone["asset"].unique().to_list()}
     ownership = owners.assign(sorted(every), config.teams, config.charts)
     mine = [ticket for ticket in tickets if ticket.marker.stream == options.stream]
     expiry = config.settings.decision_expiry
-    missed = [k for k in known.values() if k.deleted_seen and k.ticket.marker.stream == options.stream]
     held = {
-        **tracked.deleted(config, history, missed, options, keep=False, warnings=[]),
+        **tracked.deletions(config, history, options),
         **decisions.held_by_people(mine, expiry, options.now),
     }
     return Stream(
@@ -116,7 +113,7 @@ def _of(belief: Belief, assets: set[str]) -> Belief:
 
 def sheet(config: Config, options: Options) -> Sheet:
     """The per-image sheet of a stream, as things stand after its last scan."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     ((last, state),) = _states(config, history, options.stream)
     belief = state.belief
     told = images(config, history, last, belief)
