@@ -57,7 +57,9 @@ def imported(place: Place, scans: list[Path], **options: Any) -> list[str]:
         settings = config.load(place.folder / "triagebot.yaml")
         from triagebot import app
 
-        said += app.run(settings, scan, Options(now=NOW, record_only=True, **options)).document["warnings"]
+        document = app.run(settings, scan, Options(now=NOW, record_only=True, **options)).document
+        assert document["errors"] == []
+        said += document["warnings"]
     return said
 
 
