@@ -12,13 +12,14 @@ from triagebot import decisions, owners
 from triagebot import seen as tracked
 from triagebot.config import Config
 from triagebot.errors import InputError
-from triagebot.exposure import Answer, Question, Stream, answer, touched
+from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History, Snapshot, State
 from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
 from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
 from triagebot.sheet import Sheet, make
+from triagebot.wanted import Question
 
 
 @dataclass(frozen=True)
