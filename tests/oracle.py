@@ -76,6 +76,7 @@ class Figures:
     totals: dict[str, dict[str, int]]
     open_assets: frozenset[str]
     findings: frozenset[Finding]
+    images: tuple[int, int]  # all, and those with critical or high
 
 
 class Scan:
@@ -165,9 +166,13 @@ class Oracle:
             if fixable and worst in ("critical", "high") and finding not in unverified:
                 worthy.add(finding[0])
 
+        bad = {f for f, lines in rows.items() if any(line.severity in ("critical", "high") for line in lines)}
+        images = {(r.asset, r.tag) for r in scan.reports} | {(r.asset, r.tag) for r in carried if r.rows}
+        serious = {(r.asset, r.tag) for r in carried + fresh for f, _ in self._shown([r]) if f in bad}
+
         self._open = (self._open & {asset for asset, _, _ in unverified}) | worthy
         self._believed, self._current, self._gone = carried + fresh, current, gone | left
-        return Figures(diff, totals, self._open, current)
+        return Figures(diff, totals, self._open, current, (len(images), len(serious)))
 
     def _names(self, finding: Finding) -> set[Finding]:
         """The finding under the ids that are known by now."""
