@@ -51,7 +51,7 @@ def run(config: Config, path: Path | None, options: Options) -> Told:
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     with nullcontext() if options.dry_run else history.lease():
         state, coverage = record(config, history, loaded, options)
         view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
@@ -72,7 +72,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
     """What a run would do, as a file that `apply` carries out. Records nothing."""
     loaded = read(config, path, options)
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state, coverage = record(config, history, loaded, replace(options, dry_run=True))
     view = look(config, history, state, coverage, options, keep=False)
     plan = make_plan(config, view, options)
@@ -106,7 +106,7 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
 
 def standing(config: Config, options: Options) -> View:
     """What is believed after the last recorded scan; reads only."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state = history.state(options.stream, keep_cache=False)
     if state.last is None:
         raise InputError(
@@ -174,7 +174,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
     state = State(step.belief, step.changes, step.arithmetic, snapshot)
     if not options.dry_run:
-        history.keep(options.stream, state)
+        history.keep(options.stream, state, before.belief, step, scan)
     return state, scan.coverage
 
 
