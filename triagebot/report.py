@@ -2,7 +2,7 @@
 
 Findings are rows in the order in which they should be read. A *place* is one image that shows a finding; the places of
 finding `i` are rows `starts[i]` to `starts[i + 1]`. A place names a *step*: one upgrade in one image. All words are
-coded: a column of numbers and the words that they stand for, sorted, so that the order of the numbers is that of the words.
+coded: a column of numbers, and the words that they stand for, sorted: the order of the numbers is that of the words.
 """
 
 from __future__ import annotations

@@ -25,7 +25,17 @@ from triagebot.render.escape import (
     wiki_url,
 )  # fmt: skip
 
-__all__ = ["markdown_code", "markdown_text", "markdown_url", "number", "percent", "plain", "render", "shares", "web_url"]
+__all__ = [
+    "markdown_code",
+    "markdown_text",
+    "markdown_url",
+    "number",
+    "percent",
+    "plain",
+    "render",
+    "shares",
+    "web_url",
+]
 
 _FILTERS: dict[str, dict[str, Callable[..., str]]] = {
     "markdown": {"text": markdown_text, "code": markdown_code, "url": markdown_url},
