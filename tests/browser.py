@@ -70,6 +70,17 @@ class Opened:
         )
         return self.count
 
+    def until(self, condition: str) -> None:
+        """Let the page go on until that holds, for some 600 frames. (What Playwright has for it the policy refuses.)"""
+        self.page.evaluate(
+            f"""async () => {{
+                for (let frame = 0; !({condition}); frame++) {{
+                    if (frame > 600) throw new Error("never: " + {condition!r});
+                    await new Promise(requestAnimationFrame);
+                }}
+            }}"""
+        )
+
     @property
     def count(self) -> str:
         """What the page says that it shows."""
@@ -103,7 +114,7 @@ class Opened:
             }"""
         )
         rows = [told[at] for at in sorted(told, key=int)]
-        assert len(rows) == int(self.page.get_attribute("table.list", "aria-rowcount")) - 1
+        assert len(rows) + 1 == int(self.page.get_attribute("table.list", "aria-rowcount")), rows
         return rows
 
     def body(self, table: str) -> dict[str, list[str]]:

@@ -86,7 +86,14 @@ def _stream(name: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file aside, then rename it."""
+    """Write a file aside, then rename it. Raises `InputError` where it cannot be written."""
+    from triagebot.errors import InputError
+
     aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except OSError as error:
+        raise InputError(
+            str(path), f"cannot be written: {error.strerror}", "name a file in a folder that is there"
+        ) from error

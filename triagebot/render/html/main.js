@@ -62,7 +62,7 @@ class Explorer {
     await this.#boxes();
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", (event) => this.#onInput(event));
-    this.form.addEventListener("reset", (event) => this.#onReset(event));
+    this.form.addEventListener("reset", () => this.#onReset());
     byId("f-image").addEventListener("focus", () => this.#offerImages(words.image), { once: true });
     addEventListener("hashchange", () => (isState(location.hash) || !location.hash) && this.show(true));
     onPaper((isPrinting) => this.table.print(isPrinting));
@@ -106,8 +106,7 @@ class Explorer {
     else go();
   }
 
-  #onReset(event) {
-    event.preventDefault();
+  #onReset() {
     clearTimeout(this.typed);
     this.#go({ ...stateOf(""), view: this.state.view });
     byId("f-text").focus();
@@ -162,7 +161,6 @@ class Explorer {
 
   #sort(by, isDown) {
     this.#go({ ...this.state, sort: `${isDown ? "-" : ""}${by}` });
-    this.table.head.querySelector(`[data-sort="${by}"]`)?.focus();
   }
 
   #fill(state, counts) {

@@ -25,6 +25,7 @@ class Table {
 
   /** Show `length` rows. `columns`: {label, sort, class}; `row(at)`: the cells of one; `sort`: what they are sorted by. */
   show(shown) {
+    const sorting = this.head.contains(document.activeElement) ? document.activeElement.dataset.sort : "";
     this.#shown = shown;
     this.#rows.clear();
     this.body.replaceChildren();
@@ -35,6 +36,9 @@ class Table {
     this.table.setAttribute("aria-rowcount", shown.length + 1);
     this.columns.replaceChildren(...shown.columns.map((column) => make("col", { class: column.class })));
     this.head.replaceChildren(make("tr", { "aria-rowindex": 1 }, ...shown.columns.map((column) => this.#heading(column))));
+    if (sorting) this.head.querySelector(`[data-sort="${sorting}"]`)?.focus();
+    this.#gap(this.above, 0);
+    this.#gap(this.below, shown.length * this.#rowHeight()); // it takes its room before it is measured
     this.#draw();
   }
 
@@ -42,8 +46,6 @@ class Table {
   print(isPrinting) {
     if (!this.#shown) return;
     this.isPrinting = isPrinting;
-    const left = this.#shown.length - PRINTED;
-    this.more.textContent = isPrinting && left > 0 ? `and ${count(left)} more` : "";
     this.#draw();
   }
 
@@ -57,10 +59,14 @@ class Table {
     return cell;
   }
 
+  #rowHeight() {
+    return parseFloat(getComputedStyle(this.table).getPropertyValue("--row"));
+  }
+
   #draw() {
     if (!this.#shown) return;
     const { length } = this.#shown;
-    const height = parseFloat(getComputedStyle(this.table).getPropertyValue("--row")) || 34;
+    const height = this.#rowHeight();
     let first = Math.max(0, Math.floor(this.scroller.scrollTop / height) - AROUND);
     let last = Math.min(length, Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / height) + AROUND);
     if (this.isPrinting) [first, last] = [0, Math.min(length, PRINTED)];
@@ -80,6 +86,7 @@ class Table {
       }
       before = row;
     }
+    this.more.textContent = this.isPrinting && last < length ? `and ${count(length - last)} more` : "";
     this.#gap(this.above, this.isPrinting ? 0 : first * height);
     this.#gap(this.below, this.isPrinting ? 0 : (length - last) * height);
   }
