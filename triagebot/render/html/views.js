@@ -82,7 +82,7 @@ function cleanImages(held, state, tally) {
 /** The end of an image's name tells most: what is before it is set smaller. */
 function shortened(name) {
   const at = name.lastIndexOf("/") + 1;
-  return make("span", { class: "image" }, at ? make("small", {}, name.slice(0, at)) : "", name.slice(at));
+  return make("span", { class: "image" }, at ? make("small", {}, name.slice(0, at)) : "", make("span", {}, name.slice(at)));
 }
 
 function upgradeWords(held, upgrade) {
@@ -132,7 +132,7 @@ function findings(held, state, rows, steps) {
     { label: "Priority", sort: "priority", class: "priority wide", key: rank, value: (r) => told.rules[numbers.rule[r]][1] },
     { label: "Package", sort: "package", class: "package", key: (r) => numbers.package[r],
       value: (r) => words.name[numbers.package[r]] },
-    { label: "Installed", sort: "installed", class: "version wide", key: first("installed"), value: (r) => make("code", {}, saidOf(held, r, "installed", steps)) },
+    { label: "Installed", sort: "installed", class: "version installed wide", key: first("installed"), value: (r) => make("code", {}, saidOf(held, r, "installed", steps)) },
     { label: "Fixed in", sort: "fixed", class: "version wide", key: first("fixed"),
       value: (r) => fixedIn(held, r, steps) },
     { label: "Image", sort: "asset", class: "asset wide", key: (r) => numbers.asset[r], value: (r) => shortened(word("asset")(r)) },
