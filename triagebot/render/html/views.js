@@ -88,8 +88,11 @@ function shortened(name) {
 function upgradeWords(held, upgrade) {
   const { numbers, words } = held;
   const to = words.upgrade_to[upgrade];
-  const what = numbers.upgrade_fixable[upgrade] ? to || "a version that the scanner does not tell" : "no fix is known";
-  return { name: words.name[numbers.upgrade_package[upgrade]], what, isKnown: Boolean(to) };
+  const at = numbers.upgrade_package[upgrade];
+  const isPackage = words.package[at].startsWith("pkg:"); // else a check that fails, or a secret
+  const without = isPackage ? "no fix is known" : "put it right";
+  const what = numbers.upgrade_fixable[upgrade] ? to || "a version that the scanner does not tell" : without;
+  return { name: words.name[at], what, isKnown: Boolean(to) };
 }
 
 function upgrades(held, state, rows, steps) {
