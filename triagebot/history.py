@@ -345,6 +345,14 @@ class History:
         """Keep what a run did."""
         self._files.write(self.folder / "runs" / f"{run_id}.json", indented(document))
 
+    def last_run(self, stream: str) -> dict[str, Any]:
+        """What the last run of a stream did; nothing where none of the newest hundred was of it."""
+        for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:100]:
+            told = read_json(path)
+            if told.get("stream") == stream:
+                return told
+        return {}
+
     # -- lease -------------------------------------------------------------------------------------------
 
     @contextmanager

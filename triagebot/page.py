@@ -14,7 +14,7 @@ import polars as pl
 from triagebot import __version__, owners, report, standing, summary
 from triagebot.columns import packed
 from triagebot.config import Config
-from triagebot.document import summarised
+from triagebot.figures import summarised
 from triagebot.history import History
 from triagebot.look import Options, View
 from triagebot.render.page import page
@@ -34,8 +34,9 @@ class Written:
 
 def written(config: Config, options: Options, view: View) -> Written:
     """The page of a view, with the trend of its stream."""
-    trail = History(config.history, config.settings.severity_sources).trail(options.stream)
-    figures = summarised(config, options, view)
+    history = History(config.history, config.settings.severity_sources)
+    trail, last = history.trail(options.stream), history.last_run(options.stream)
+    figures = summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
     ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
     belief = view.state.belief
@@ -54,7 +55,7 @@ def written(config: Config, options: Options, view: View) -> Written:
         "notices": [(n.exception, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),
-        "verdict": _verdict(trail), "charts": _charts(trail[-SCANS:]),
+        "verdict": _verdict(trail) if not figures.ignored else "", "charts": _charts(trail[-SCANS:]),
     }  # fmt: skip
     return Written(page(values, packed(told.numbers, told.words, told.told)), judged.height)
 

@@ -21,6 +21,8 @@ from triagebot.severity import RANK, preferred
 IMAGE = ["asset", "tag"]
 SERIOUS = ("critical", "high")
 _VULNERABILITY = "vulnerability"
+_AT_ONCE = 3
+"""In so many images at once a vulnerability that nobody knew is news, not a change of all of them."""
 
 
 class Why(StrEnum):
@@ -195,7 +197,12 @@ class _Causes:
         )
         untold = pl.col("same_tag") & (pl.col("digest").fill_null("") == "") & ~pl.col("had")
         rows = rows.with_columns(unchanged=pl.col("alike") | pl.col("same") | untold)
-        news = rows.filter(pl.col("unchanged") & ~pl.col("known")).select("vulnerability").unique()
+        fresh = rows.filter(~pl.col("known"))
+        widely = fresh.filter(~pl.col("had")).group_by("vulnerability").agg(pl.col("asset").n_unique())
+        news = pl.concat([
+            fresh.filter(pl.col("unchanged")).select("vulnerability"),
+            widely.filter(pl.col("asset") >= _AT_ONCE).select("vulnerability"),
+        ]).unique()  # fmt: skip
         rows = rows.join(news.with_columns(news=True), on="vulnerability", how="left")
         told = (
             pl.when(~pl.col("known_asset")).then(pl.lit(Why.SCOPE.value))
