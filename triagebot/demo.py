@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from triagebot import app
+from triagebot import app, page
 from triagebot.config import Config, load
 from triagebot.errors import InputError
 from triagebot.files import LocalSettings
@@ -42,6 +42,10 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
     report.write_text(told.summary, encoding="utf-8")
     say(f"tickets: {folder / 'tickets'}/ ({len(list((folder / 'tickets').glob('*.md')))} files)")
     say(f"summary: {report}")
+    settled = Options(now=now, dry_run=True)
+    shown = page.written(config, settled, app.standing(config, settled))
+    (folder / "report.html").write_text(shown.text, encoding="utf-8")
+    say(f"page: {folder / 'report.html'} ({shown.findings:,} findings; open it in a browser)")
 
 
 def _into(config: Config, folder: Path) -> Config:
