@@ -59,7 +59,7 @@ def schema(
 def demo(
     folder: Annotated[Path, typer.Option(help="Where history, tickets and the summary go.")] = Path("demo"),
 ) -> None:
-    """Two scans of a platform of 178 images, from examples/csm, with the local tracker."""
+    """Two scans of a platform of 178 images, a week apart, into a folder of tickets."""
     from triagebot.demo import play
 
     play(folder, typer.echo)
