@@ -1,4 +1,4 @@
-"""The commands for setting up: doctor, schema, demo."""
+"""The commands for setting up: init, doctor, schema, demo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,39 @@ from typing import Annotated
 import typer
 
 from triagebot.cli.base import AsJson, ConfigOption, app, options_of, settings_of
+
+
+@app.command()
+def init(
+    scan: Annotated[Path, typer.Argument(help="A scan, or a folder of scans.")] = Path("scans"),
+    tracker: Annotated[
+        str, typer.Option(help="Where tickets go: local, github or jira. Default: GitHub if this is a clone of it.")
+    ] = "",
+    repo: Annotated[str, typer.Option(help="The repository for issues (owner/name).")] = "",
+    url: Annotated[str, typer.Option(help="The address of Jira, or the API of a GitHub Enterprise Server.")] = "",
+    project: Annotated[str, typer.Option(help="The Jira project, by its key.")] = "",
+    codeowners: Annotated[Path | None, typer.Option(help="A CODEOWNERS file to draw teams from.")] = None,
+    chart_map: Annotated[Path | None, typer.Option(help="A CSV or YAML file that says which chart holds which image.")]
+    = None,
+    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+) -> None:  # fmt: skip
+    """Look at a scan and draft the settings, the team map and the scheduled workflow. Asks nothing."""
+    from datetime import UTC, datetime
+
+    from triagebot import begin
+    from triagebot.render import plain
+
+    place = begin.placed(folder, tracker, repo, url, project)
+    begun = begin.begin(scan, folder, place, datetime.now(UTC), codeowners, chart_map, force)
+    read = ", ".join(f"{n} {name}" for name, n in sorted(begun.sight.formats.items()))
+    said = [f"{begun.scan}: {begun.sight.images} images (reports: {read}); teams drafted: {begun.teams}"]
+    said += [f"wrote {name}" for name in begun.written]
+    said += [f"left {name} as it is (--force writes over it)" for name in begun.left]
+    said += [f"note: {note}" for note in begun.notes]
+    said += ["next:", *(f"  {step}" for step in begin.steps(begun, place, folder))]
+    for line in said:
+        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 500))
 
 
 @app.command()
