@@ -161,7 +161,7 @@ jobs:
       - uses: @SETUP_PYTHON@
         with:
           python-version: "3.13"
-      # Scans that are not in this repository come into the folder SCANS here: from an artifact, an earlier job, a bucket.
+      # Scans that do not lie in this repository come into the folder SCANS here: from an artifact, a job, a bucket.
       - name: Install triagebot
         run: python -m pip install --quiet --disable-pip-version-check "triagebot==@VERSION@"
       - name: Fetch the history
@@ -171,7 +171,7 @@ jobs:
       - name: Triage
         run: |
           @CHOSEN@
-          triagebot run "$scan" --verbose ${DRY_RUN:+--dry-run}
+          triagebot run "${scan:?there is no scan in $SCANS}" --verbose ${DRY_RUN:+--dry-run}
         env:
           SCANS: @SCAN@
           CHOSEN: ${{ inputs.scan }}

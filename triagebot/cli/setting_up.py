@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triagebot.cli.base import AsJson, ConfigOption, app, options_of, settings_of
+
+if TYPE_CHECKING:
+    from triagebot.branch import Store
 
 
 @app.command()
@@ -42,6 +45,63 @@ def init(
     said += ["next:", *(f"  {step}" for step in begin.steps(begun, place, folder))]
     for line in said:
         typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 500))
+
+
+history = typer.Typer(help="The history on a branch, for machines that keep nothing.", no_args_is_help=True)
+app.add_typer(history, name="history")
+
+Remote = Annotated[str, typer.Option(help="The repository; default: what this folder is a clone of.")]
+Branch = Annotated[str, typer.Option(help="Its branch, without a common ancestor with any other.")]
+TokenEnv = Annotated[str, typer.Option(help="The variable that holds the token for it.")]
+
+
+@history.command()
+def pull(
+    remote: Remote = "",
+    branch: Branch = "triagebot-history",
+    hold: Annotated[bool, typer.Option("--hold", help="Keep other runs waiting until `history push`.")] = False,
+    wait: Annotated[int, typer.Option(min=0, help="Minutes to wait for a run that holds it.")] = 30,
+    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    config: ConfigOption = None,
+) -> None:
+    """Bring the history, and tickets that are files, from a branch. A branch that is not there is an empty one."""
+    from datetime import timedelta
+
+    from triagebot import branch as branches
+
+    settings = settings_of(config)
+    store = _store(settings.base, remote, branch, token_env)
+    changed = branches.pull(store, branches.kept(settings), timedelta(minutes=wait) if hold else None)
+    noted = branches.last(branches.kept(settings))
+    found = f"{len(changed)} files came" if noted and noted.commit else "there is none yet: it starts anew"
+    typer.echo(f"history of {branch}: {found}{'; held until `history push`' if hold else ''}")
+
+
+@history.command()
+def push(
+    remote: Remote = "",
+    branch: Branch = "triagebot-history",
+    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    config: ConfigOption = None,
+) -> None:
+    """Take the history, and tickets that are files, to the branch, together with what others pushed meanwhile."""
+    from triagebot import branch as branches
+
+    settings = settings_of(config)
+    kept = branches.kept(settings)
+    noted = branches.last(kept)
+    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env)
+    done = branches.push(store, kept)
+    typer.echo(f"history of {branch}: {'pushed' if done else 'nothing new'}")
+
+
+def _store(base: Path, remote: str, branch: str, token_env: str) -> Store:
+    from triagebot import branch as branches
+    from triagebot import config, git
+
+    address = remote or git.origin(base)
+    git.checked(address, branch)
+    return branches.Store(address, branch, config.variable(token_env), config.whoami())
 
 
 @app.command()
