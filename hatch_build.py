@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,19 @@ class ExampleHook(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":
             return
         example = Path(self.root, EXAMPLE)
-        archives = Path(self.root, "build", "example")
-        archives.mkdir(parents=True, exist_ok=True)
+        self.archives = tempfile.TemporaryDirectory(prefix="triagebot-build-")
         inside = build_data["force_include"]
         for name in PLAIN:
             inside[str(example / name)] = f"{INSIDE}/{name}"
         for scan in sorted((example / "scans").iterdir()):
-            made = archives / f"{scan.name}.tar.gz"
+            made = Path(self.archives.name, f"{scan.name}.tar.gz")
             made.write_bytes(packed(scan))
             inside[str(made)] = f"{INSIDE}/scans/{made.name}"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Called by hatchling when it has built."""
+        if version != "editable":
+            self.archives.cleanup()
 
 
 def packed(folder: Path) -> bytes:
