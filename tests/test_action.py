@@ -9,6 +9,7 @@ import shutil
 import site
 import subprocess
 import sys
+import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 from actions import Job
+from github_front import Call
 from github_server import Github
 from reports import trivy, vulnerability, write
 
@@ -130,14 +132,41 @@ def test_twice_in_a_row_there_is_one_ticket_and_one_history(world: World, tmp_pa
 
 
 def test_two_at_once_file_each_ticket_once_and_keep_both_histories(world: World, tmp_path: Path) -> None:
-    jobs = [world.job(scan(tmp_path / name, "a/a", "a/b", *more)) for name, more in (("x", ["a/c"]), ("y", ["a/d"]))]
+    one, two = (world.job(scan(tmp_path / name, "a/a", "a/b", more)) for name, more in (("x", "a/c"), ("y", "a/d")))
+    asked = shim(two)
+    arrived, opened = threading.Event(), threading.Event()
+
+    def gate(moment: str, call: Call) -> bool:
+        """The first run stands still with its first ticket in its hands."""
+        if (moment, call.method) == ("before", "POST") and call.path.endswith("/issues") and not arrived.is_set():
+            arrived.set()
+            opened.wait(60)
+        return True
+
+    world.github.front.gate(gate)
     with ThreadPoolExecutor(2) as machines:
-        done = list(machines.map(lambda job: job.steps(STEPS), jobs))
+        first = machines.submit(one.steps, STEPS)
+        assert arrived.wait(60), one.said
+        second = machines.submit(two.steps, STEPS)
+        while "+refs/triagebot/" not in asked.read_text() and not second.done():
+            threading.Event().wait(0.05)  # until it has seen that another run holds the history
+        opened.set()
+        done = [first.result(), second.result()]
     assert [job.failed for job in done] == ["", ""], "\n".join(job.said for job in done)
     assert world.keys() == Counter({f"image:docker.io/a/{name}": 1 for name in "abcd"})
-    assert sorted(job.outputs["run.created"] for job in done) == ["1", "3"]
+    assert [job.outputs["run.created"] for job in done] == ["3", "1"]
     assert len(world.kept()) == 2
     assert len({name.split("/")[2] for name in world.kept("history/snapshots")}) == 2
+
+
+def shim(job: Job) -> Path:
+    """Have a job's Git say what it is asked, in the file that is returned."""
+    told, folder = job.temp.parent / "asked", job.temp.parent / "bin"
+    told.touch()
+    write_text(folder / "git", f'#!/bin/sh\necho "$*" >> {told}\nexec {shutil.which("git")} "$@"\n')
+    (folder / "git").chmod(0o755)
+    job.environment = {**job.environment, "PATH": f"{folder}:{job.environment['PATH']}"}
+    return told
 
 
 def test_a_lost_history_files_nothing_twice(world: World, tmp_path: Path) -> None:
