@@ -78,7 +78,7 @@ def begin(
     pairs = _chart_pairs(charts) if charts else []
     made = teamdraft.draft(assets, lines, pairs)
     begun.teams = len(made.teams)
-    begun.notes += _notes(scans, scan, seen, made, lines, base)
+    begun.notes += _notes(scans, scan, seen, made, lines, base, template)
     for name, text in drafts.files(begun.sight, place, made, __version__).items():
         target = base / name
         if (target.exists() or target.is_symlink()) and not force:
@@ -233,6 +233,8 @@ def _template(names: Sequence[str]) -> str:
         return ""
     common = 0
     while all(len(path) > common + 2 for path in steps) and len({path[common] for path in steps}) == 1:
+        if re.search(r"[.:]", steps[0][common]):
+            break  # a registry: the image begins here
         common += 1
     return "/".join([*steps[0][:common], "{image}", steps[0][-1]])
 
@@ -295,7 +297,7 @@ def _pairs(rows: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _notes(
     scans: Sequence[Path], scan: Path, seen: _Seen, made: teamdraft.TeamDraft,
-    lines: Sequence[codeowners.OwnerLine], base: Path,
+    lines: Sequence[codeowners.OwnerLine], base: Path, template: str,
 ) -> list[str]:  # fmt: skip
     notes = []
     if scans:
@@ -303,6 +305,8 @@ def _notes(
         notes.append(f"{_spelt(scan, base)} holds {len(scans)} scans ({names}): run them one by one, the oldest first")
     if seen.broken:
         notes.append(f"{seen.broken} files could not be read; `triagebot explain --report FILE` says why")
+    if template:
+        notes.append(f"the reports name no image: it is taken from their paths ({template}); see `image_paths`")
     if lines and not made.lines:
         notes.append("no image is called like a folder of CODEOWNERS: only its default owner was taken")
     if not _inside(scan, base):
