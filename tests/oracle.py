@@ -214,7 +214,7 @@ class Oracle:
         for report in (report for report in scan.reports if not report.failed):
             for finding, _ in self._shown([report]):
                 made[finding] = min(report.made, made.get(finding, report.made))
-        self._first = {finding: began.get(finding) or made[finding] for finding in current}
+        self._first = {finding: began[finding] if finding in began else made[finding] for finding in current}
         was = {name: told for finding, told in self.past.items() for name in self._names(finding)}
         was |= {finding: ("fixed" if finding in fixed else "withdrawn", day) for finding in left}
         self.past = {finding: told for finding, told in was.items() if finding not in current}
