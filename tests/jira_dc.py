@@ -43,7 +43,7 @@ class DataCenter(JiraServer):
         config.project_key = "NONE"
         config.priorities = [(name, str(i + 1)) for i, name in enumerate(PRIORITIES)]
         config.transition_screens = {"Done": _DONE}
-        config.modules, config.components_extra = ["dns", "web"], []
+        config.modules, config.components_extra = ["dns", "web"], ["theirs"]
         self.store = ManyProjects(config, seed=False)
         self.store.users = {name: {"name": name, "displayName": name.title()} for name in PEOPLE}
         self.store.served = tuple(self.projects)
