@@ -215,6 +215,12 @@ class Cloud(JiraServer):
 
     # -- by hand -----------------------------------------------------------------------------------------
 
+    def held(self) -> Any:
+        return copy.deepcopy((self.issues, self._numbers, self._last, self.aliases))
+
+    def bring_back(self, held: Any) -> None:
+        self.issues, self._numbers, self._last, self.aliases = copy.deepcopy(held)
+
     def set_property(self, key: str, name: str, value: Any) -> None:
         """Write a property; None removes it."""
         self.issues[key]["properties"].pop(name, None)

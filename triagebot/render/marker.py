@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -66,7 +67,7 @@ def unpacked(values: dict[str, Any]) -> Marker | None:
         marker = msgspec.convert({"stream": "main", **_unpacked(values)}, Marker)
     except (msgspec.MsgspecError, ValueError, TypeError):
         return None
-    return marker if is_sound(marker) else None
+    return replace(marker) if is_sound(marker) else None  # decoding leaves out what has its default; history keeps all
 
 
 def is_sound(marker: Marker) -> bool:
