@@ -473,7 +473,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an action: `done`, `failed`, `drifted`, `deferred`, or `gone`: a person deleted the ticket."""
+    """What became of an action: `done`, `failed`, `drifted`, `deferred`, `gone` (a person deleted the ticket), or
+    `asked`: the tracker does not let us open or close it, and people were asked to.
+    """
 
     action: Action
     outcome: str

@@ -140,13 +140,13 @@ def _unsure(
     history: History, tracker: Tracker, tickets: tuple[Ticket, ...], options: Options, keep: bool
 ) -> dict[str, str]:
     """Creates that were begun, not answered, and may not show yet: each with the reason to wait. Others are settled."""
-    standing = {t.marker.key for t in tickets}
+    standing = {(t.place, t.marker.key) for t in tickets}  # an image that changes team has a ticket elsewhere, too
     unsure: dict[str, str] = {}
     for intent in history.intents():
         if intent["tracker"] != tracker.name:
             continue
         until = datetime.fromisoformat(intent["at"]) + tracker.lag
-        if intent["key"] not in standing and options.now < until:
+        if (intent["place"], intent["key"]) not in standing and options.now < until:
             unsure[intent["key"]] = f"it may have been filed already; looked for again after {until:%H:%M} UTC"
         elif keep:
             history.settle(tracker.name, intent["key"])
