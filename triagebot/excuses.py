@@ -9,7 +9,7 @@ import polars as pl
 
 from triagebot.files import Exemption
 from triagebot.rules import Aliases, Judge
-from triagebot.vex import Statement
+from triagebot.statements import Statement
 
 Excuse = Exemption | Statement
 """What is not a person's word on a ticket: an exception of the file, or a statement of a VEX document."""
