@@ -11,7 +11,7 @@ import polars as pl
 
 from triagebot import keys, severity
 from triagebot.decisions import Held
-from triagebot.excuses import said
+from triagebot.excuses import link, said
 from triagebot.files import Rule
 from triagebot.grouping import Grouping, Room, addressed
 from triagebot.identity import finding_id, package_name
@@ -128,9 +128,10 @@ class Lines:
         rule = self.rules[row["rule"]]
         package, asset = row["package"], row["asset"]
         finding = finding_id(asset, package, row["vulnerability"])
-        excuse = ""
+        excuse = excuse_url = ""
         if row["excused"] is not None:
-            excuse = said(self.grouping.exemptions[row["excused"]])
+            by = self.grouping.exemptions[row["excused"]]
+            excuse, excuse_url = said(by, with_link=False), link(by)
         elif decision := self.held.get(finding):
             excuse = f"{decision.said}, until {decision.until:%Y-%m-%d}"
         fixes = [branch_fix(package, installed, split(fixed)) for _, installed, fixed in places if fixed]
@@ -143,6 +144,7 @@ class Lines:
             tags=tuple(sorted({tag for tag, _, _ in places if tag})),
             installed=tuple(sorted({installed for _, installed, _ in places if installed})),
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
+            excuse_url=excuse_url,
             others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
         )  # fmt: skip
         return Judged(row["key"], line, rule, bool(row["baseline"]))
