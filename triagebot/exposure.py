@@ -23,7 +23,7 @@ from triagebot.looked import Look
 from triagebot.model import FINDING, Belief, Ticket
 from triagebot.rules import NO_RULE
 from triagebot.severity import RANK
-from triagebot.vex import EXCUSING
+from triagebot.statements import EXCUSING
 
 Finding = tuple[str, str, str]
 _SIMILAR = 10

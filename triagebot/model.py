@@ -225,6 +225,8 @@ class Line:
     title: str
     url: str
     excuse: str = ""
+    excuse_url: str = ""
+    """Where the work is tracked, if the excuse says so."""
     others: tuple[str, ...] = ()
     """What other sources say of its severity."""
 
