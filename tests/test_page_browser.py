@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from browser import Open, serious
-from page_world import REPORTS, page_of
+from page_world import OPENSSL, REPORTS, page_of
 from page_world import on_a_server as tickets_on_a_server
 from reports import trivy, vulnerability
 
@@ -116,6 +116,29 @@ def test_whatever_an_address_says_is_answered(small: Path, opened: Open, fragmen
     told = opened(small, f"#view=findings&{fragment}")
     assert told.found == found
     assert told.ask("#view=findings") == "6 findings"
+
+
+def test_each_box_says_what_it_would_add(small: Path, opened: Open) -> None:
+    told = opened(small, "#view=findings&severity=critical&priority=P2")
+    assert told.count == "0 findings of 6"
+    boxes = told.page.eval_on_selector_all(".chip", "all => all.map(c => [c.children[1].textContent, c.innerText])")
+    assert {name: said.split()[-1] for name, said in boxes} == {
+        "critical": "0", "high": "1", "medium": "0", "low": "0", "P1": "2", "P2": "0", "P3": "0", "P4": "0",
+    }  # fmt: skip
+
+
+def test_a_finding_in_two_tags_is_one_finding_in_two_images(tmp_path: Path, opened: Open) -> None:
+    tags = {tag: trivy(f"registry.example/shop/web:1.{tag}", [OPENSSL]) for tag in "45"}
+    told = opened(page_of(tmp_path, [tags]), "#view=findings")
+    assert told.found == 1
+    told.page.click("#list >> text=CVE-2026-0001")
+    told.until("document.querySelectorAll('#finding tbody tr').length === 2")
+    told.ask("#view=teams")
+    assert told.rows() == [["Shop", "2", "1", "0", "0", "0", "1", "1"]]
+    told.ask("#view=images")
+    assert [row[0][-3:] + row[-2] for row in told.rows()] == ["1.41", "1.51"]
+    told.ask("#view=upgrades")
+    assert told.rows() == [["openssl", "1.0-r1", "2", "1", "0", "0", "0", "1", "1"]]
 
 
 def test_a_finding_is_found_by_its_id(small: Path, opened: Open) -> None:
