@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
-from triagebot import app
+from triagebot import app, page
 from triagebot.config import Config, load
 from triagebot.errors import InputError
 from triagebot.files import LocalSettings
@@ -39,6 +39,10 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
     report.write_text(told.summary, encoding="utf-8")
     say(f"tickets: {folder / 'tickets'}/ ({len(list((folder / 'tickets').glob('*.md')))} files)")
     say(f"summary: {report}")
+    settled = Options(now=now, dry_run=True)
+    shown = page.written(config, settled, app.standing(config, settled))
+    (folder / "report.html").write_text(shown.text, encoding="utf-8")
+    say(f"page: {folder / 'report.html'} ({shown.findings:,} findings; open it in a browser)")
 
 
 def example() -> Path:
