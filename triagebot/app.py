@@ -309,7 +309,7 @@ class _Noted:
         self.history, self.now = history, now
 
     def intend(self, action: Action) -> None:
-        self.history.intend(action.tracker, action.key, self.now)
+        self.history.intend(action.tracker, action.key, self.now, action.content.place if action.content else "")
 
     def refused(self, action: Action) -> None:
         self.history.settle(action.tracker, action.key)

@@ -214,6 +214,8 @@ def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
         return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
     if fault["type"] == "union_tag_not_found":
         return f"{_where(location, value)}field 'type' is missing"
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        said += suggest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     if fault["type"] == "missing":
         return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
     return _told(tuple(location), value, said)

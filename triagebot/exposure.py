@@ -21,9 +21,9 @@ from triagebot.files import Exemption, Rule
 from triagebot.identity import finding_id, glob, is_advisory, is_bulletin, package_name, package_of
 from triagebot.looked import Look
 from triagebot.model import FINDING, Belief, Ticket
+from triagebot.openvex import EXCUSING
 from triagebot.rules import NO_RULE
 from triagebot.severity import RANK
-from triagebot.vex import EXCUSING
 
 Finding = tuple[str, str, str]
 _SIMILAR = 10

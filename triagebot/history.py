@@ -329,11 +329,10 @@ class History:
     def _memory_file(self, tracker: str) -> Path:
         return self.folder / "trackers" / f"{hashlib.sha256(tracker.encode()).hexdigest()[:24]}.json"
 
-    def intend(self, tracker: str, key: str, now: datetime) -> None:
-        """Journal that a ticket is about to be created."""
-        self._files.write(
-            self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()})
-        )
+    def intend(self, tracker: str, key: str, now: datetime, place: str = "") -> None:
+        """Journal that a ticket is about to be created; `place`: its repository or project, where there are several."""
+        told = {"tracker": tracker, "key": key, "at": now.isoformat(), "place": place}
+        self._files.write(self._intent(tracker, key), json.dumps(told))
 
     def settle(self, tracker: str, key: str) -> None:
         """The create was answered: nothing is left to look up."""

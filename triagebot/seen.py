@@ -13,6 +13,7 @@ from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
+from triagebot.keys import bare
 from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
 from triagebot.stages import Stages
 from triagebot.trackers import Known, Listing, Tracker, connect
@@ -142,13 +143,13 @@ def _unsure(
     history: History, tracker: Tracker, tickets: tuple[Ticket, ...], options: Options, keep: bool
 ) -> dict[str, str]:
     """Creates that were begun, not answered, and may not show yet: each with the reason to wait. Others are settled."""
-    standing = {t.marker.key for t in tickets}
+    standing = {(t.place, t.marker.key) for t in tickets}  # an image that changes team has a ticket elsewhere, too
     unsure: dict[str, str] = {}
     for intent in history.intents():
         if intent["tracker"] != tracker.name:
             continue
         until = datetime.fromisoformat(intent["at"]) + tracker.lag
-        if intent["key"] not in standing and options.now < until:
+        if (intent["place"], intent["key"]) not in standing and options.now < until:
             unsure[intent["key"]] = f"it may have been filed already; looked for again after {until:%H:%M} UTC"
         elif keep:
             history.settle(tracker.name, intent["key"])
@@ -196,8 +197,9 @@ def _deleted(
         until = (since + config.settings.decision_expiry).date()
         if options.now.date() < until:
             warnings.append(f"{known.ticket.id} was deleted; what it showed is not filed again until {until}")
-            decision = decisions.made("deleted", until, "", since.date(), "", known.ticket.marker.key)
-            held |= dict.fromkeys(known.ticket.marker.shown, decision)
+            marker = known.ticket.marker
+            decision = decisions.made("deleted", until, "", since.date(), "", bare(marker.key, marker.stream))
+            held |= dict.fromkeys(marker.shown, decision)
     return held
 
 
