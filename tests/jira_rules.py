@@ -139,6 +139,20 @@ class JiraServer(Front):
         self.aliases: dict[str, str] = {}
         self.page_limit = 100
 
+    def keep(self) -> Callable[[], None]:
+        """See `Front.keep`."""
+        held = self.held()
+
+        def back() -> None:
+            with self._turn:
+                self.bring_back(held)
+            with self._lock:
+                self._faults.clear()
+                self._gates.clear()
+                self.log.clear()
+
+        return back
+
     def shift(self, seconds: float) -> None:
         """Have the server's clock that much ahead."""
         self.clock.shift = seconds
@@ -412,6 +426,14 @@ class JiraServer(Front):
         return {"key": name, "value": held[name]}
 
     # A subclass keeps these.
+
+    def held(self) -> Any:
+        """All issues, apart from what becomes of them."""
+        raise NotImplementedError
+
+    def bring_back(self, held: Any) -> None:
+        """Have them again as they were."""
+        raise NotImplementedError
 
     def issue_keys(self, jql: str = "") -> list[str]:
         raise NotImplementedError

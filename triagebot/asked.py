@@ -9,7 +9,6 @@ from datetime import datetime
 import polars as pl
 
 from triagebot import decisions, owners
-from triagebot import seen as tracked
 from triagebot.config import Config
 from triagebot.errors import InputError
 from triagebot.exposure import Answer, Stream, answer, touched
@@ -18,6 +17,7 @@ from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
 from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
+from triagebot.seen import connected, deletions, listed
 from triagebot.sheet import Sheet, make
 from triagebot.wanted import Question
 
@@ -38,14 +38,14 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
     history = History(config.history, config.settings.severity_sources)
     states = _states(config, history, stream)
     known = history.tickets()
-    seen = tracked.listed(config, history, tracked.connected(config, options), known, options, keep=False)
+    seen = listed(config, history, connected(config, options), known, options, keep=False)
     tickets = [ticket for facts in seen.facts.values() for ticket in facts.tickets]
-    listed = {(ticket.tracker, ticket.id) for ticket in tickets}
+    standing = {(ticket.tracker, ticket.id) for ticket in tickets}
     unread = {name: facts.broken if not facts.incomplete else None for name, facts in seen.facts.items()}
     for (name, ticket_id), remembered in known.items():
         broken = unread.get(name, frozenset())
         is_unread = broken is None or remembered.ticket.marker.key in broken
-        if is_unread and not remembered.deleted_seen and (name, ticket_id) not in listed:
+        if is_unread and not remembered.deleted_seen and (name, ticket_id) not in standing:
             tickets.append(remembered.ticket)
     outside = look_outside(config, options.now, keep=False, ask=False)
     beliefs = [state.belief for _, state in states]
@@ -95,10 +95,7 @@ def _stream(
     ownership = owners.assign(sorted(every), config.teams, config.charts)
     mine = [ticket for ticket in tickets if ticket.marker.stream == options.stream]
     expiry = config.settings.decision_expiry
-    held = {
-        **tracked.deletions(config, history, options),
-        **decisions.held_by_people(mine, expiry, options.now),
-    }
+    held = {**deletions(config, history, options), **decisions.held_by_people(mine, expiry, options.now)}
     return Stream(
         options.stream, last.label, last.taken_at, belief, images(config, history, last, belief),
         judge(config, _of(belief, assets), ownership, outside, options.now), mine, held,

@@ -18,9 +18,9 @@ from triagebot.files import Exemption, Rule
 from triagebot.identity import finding_id, package_name
 from triagebot.looked import Look
 from triagebot.model import FINDING, Belief, Ticket
+from triagebot.openvex import EXCUSING
 from triagebot.rules import NO_RULE
 from triagebot.severity import RANK
-from triagebot.vex import EXCUSING
 from triagebot.wanted import Question
 
 Finding = tuple[str, str, str]

@@ -185,7 +185,8 @@ class History:
         def cache() -> None:
             accepted = [s for s in self._snapshots(stream) if s.accepted]
             self._cache(accepted, state)
-            self._keep_step(accepted, before, step, scan)
+            if state.last and accepted[-1].name == state.last.name:  # not so where two scans are of the same moment
+                self._keep_step(accepted, before, step, scan)
             self._steps.tidy(stream, [s.name for s in accepted])
 
         self._tasks.append(self._writer.submit(cache))
@@ -329,11 +330,10 @@ class History:
     def _memory_file(self, tracker: str) -> Path:
         return self.folder / "trackers" / f"{hashlib.sha256(tracker.encode()).hexdigest()[:24]}.json"
 
-    def intend(self, tracker: str, key: str, now: datetime) -> None:
-        """Journal that a ticket is about to be created."""
-        self._files.write(
-            self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()})
-        )
+    def intend(self, tracker: str, key: str, now: datetime, place: str = "") -> None:
+        """Journal that a ticket is about to be created; `place`: its repository or project, where there are several."""
+        told = {"tracker": tracker, "key": key, "at": now.isoformat(), "place": place}
+        self._files.write(self._intent(tracker, key), json.dumps(told))
 
     def settle(self, tracker: str, key: str) -> None:
         """The create was answered: nothing is left to look up."""

@@ -13,6 +13,7 @@ from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
+from triagebot.grouping import Grouping, Room
 from triagebot.history import History, State
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
@@ -80,12 +81,12 @@ def look(
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)
-    grouping = group.Grouping(
+    grouping = Grouping(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
-    room = None if every else group.Room(config.settings.limits.new_tickets, broken)
+    room = None if every else Room(config.settings.limits.new_tickets, broken)
     drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(

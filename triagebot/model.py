@@ -225,6 +225,8 @@ class Line:
     title: str
     url: str
     excuse: str = ""
+    excuse_url: str = ""
+    """Where the work is tracked, if the excuse says so."""
     others: tuple[str, ...] = ()
     """What other sources say of its severity."""
 
@@ -473,7 +475,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an action: `done`, `failed`, `drifted`, `deferred`, or `gone`: a person deleted the ticket."""
+    """What became of an action: `done`, `failed`, `drifted`, `deferred`, `gone` (a person deleted the ticket), or
+    `asked`: the tracker does not let us open or close it, and people were asked to.
+    """
 
     action: Action
     outcome: str

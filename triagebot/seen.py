@@ -13,7 +13,9 @@ from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
+from triagebot.keys import bare
 from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
+from triagebot.stages import Stages
 from triagebot.trackers import Known, Listing, Tracker, connect
 
 
@@ -34,6 +36,7 @@ class Options:
     helpers: Sequence[Helper] = ()
     notice: Callable[[str], None] | None = None
     """Told what a person at a terminal should know at once, such as a wait."""
+    stages: Stages = field(default_factory=Stages, compare=False)
 
 
 @dataclass
@@ -55,6 +58,8 @@ def connected(config: Config, options: Options) -> dict[str, Tracker]:
     places: dict[str, set[str]] = defaultdict(set)
     for team in config.teams.teams.values():
         places[team.tracker].add(team.place)
+    if told := config.settings.summary:
+        places[told.tracker].add(told.place)
     return {
         name: connect(name, settings, config.base, options.now, places[name] - {""}, config.secrets, options.notice)
         for name, settings in config.settings.trackers.items()
@@ -140,13 +145,13 @@ def _unsure(
     history: History, tracker: Tracker, tickets: tuple[Ticket, ...], options: Options, keep: bool
 ) -> dict[str, str]:
     """Creates that were begun, not answered, and may not show yet: each with the reason to wait. Others are settled."""
-    standing = {t.marker.key for t in tickets}
+    standing = {(t.place, t.marker.key) for t in tickets}  # an image that changes team has a ticket elsewhere, too
     unsure: dict[str, str] = {}
     for intent in history.intents():
         if intent["tracker"] != tracker.name:
             continue
         until = datetime.fromisoformat(intent["at"]) + tracker.lag
-        if intent["key"] not in standing and options.now < until:
+        if (intent["place"], intent["key"]) not in standing and options.now < until:
             unsure[intent["key"]] = f"it may have been filed already; looked for again after {until:%H:%M} UTC"
         elif keep:
             history.settle(tracker.name, intent["key"])
@@ -194,8 +199,9 @@ def _deleted(
         until = (since + config.settings.decision_expiry).date()
         if options.now.date() < until:
             warnings.append(f"{known.ticket.id} was deleted; what it showed is not filed again until {until}")
-            decision = decisions.made("deleted", until, "", since.date(), "", known.ticket.marker.key)
-            held |= dict.fromkeys(known.ticket.marker.shown, decision)
+            marker = known.ticket.marker
+            decision = decisions.made("deleted", until, "", since.date(), "", bare(marker.key, marker.stream))
+            held |= dict.fromkeys(marker.shown, decision)
     return held
 
 

@@ -118,7 +118,8 @@ def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
         if many:
             blocks.append(Heading(line(Said(f"Stream {s.stream}: {s.label}", "text")), 3))
         blocks += _section(section, form, at < form.charts, picture)
-        blocks += [*(attention if not many else []), Paragraph(line(_reconciling(s, w)))]
+        blocks += attention if not many else []
+        blocks += [Paragraph(line(_reconciling(s, w)))] if sheet.week else []
     return [*blocks, *(attention if many else [])]
 
 
@@ -229,7 +230,8 @@ def _images(s: Summary, w: Span | None) -> list[Block]:
     said += f" ({signed(change)})" if change else ""
     if s.images_serious_excepted:
         are = "is" if s.images_serious_excepted == 1 else "are"
-        said += f"; {number(s.images_serious_excepted)} of these {are} wholly covered by exceptions"
+        excepted = f"{number(s.images_serious_excepted)} of {number(s.images_serious)}"
+        said += f"; {excepted} images with critical or high {are} on the exception list"
     return [Paragraph(line(f"{said}."))]
 
 

@@ -1,4 +1,4 @@
-"""The commands that tell of what is known and change nothing: summary, explain, vex."""
+"""The commands that tell of what is known and change nothing: summary, report, explain, vex."""
 
 from __future__ import annotations
 
@@ -30,6 +30,28 @@ def summary(
     else:
         typer.echo(json.dumps(told.document, indent=1) if as_json else told.summary, nl=as_json)
     raise typer.Exit(told.exit_code)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Write the page here.")] = Path("report.html"),
+    config: ConfigOption = None,
+    stream: Stream = "main",
+    now: Now = "",
+) -> None:
+    """Write one page, to open in a browser, with figures, trends and every finding."""
+    from triagebot import app as application
+    from triagebot.page import written
+
+    settings = settings_of(config)
+    options = options_of(stream=stream, now=now, dry_run=True)
+    view = application.standing(settings, options)
+    page = written(settings, options, view)
+    write(out, page.text)
+    typer.echo(f"report: {out} ({page.findings:,} findings, {len(page.text) / 1e6:.1f} MB)")
+    for error in view.errors:
+        say(error)
+    raise typer.Exit(1 if view.errors else 0)
 
 
 @app.command()

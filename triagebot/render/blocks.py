@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from triagebot.render import adf
+from triagebot.render import adf_nodes as adf
 from triagebot.render.escape import markdown_code, markdown_text, markdown_url, plain, wiki_code, wiki_text
 
 Style = Literal["words", "strong", "text", "code"]
@@ -189,7 +189,7 @@ def _inline(said: Line) -> list[adf.Node]:
     for piece in said:
         address = markdown_url(piece.link)
         if piece.style == "strong":
-            nodes += [{"type": "text", "text": piece.what, "marks": [{"type": "strong"}]}] if piece.what else []
+            nodes += adf.strong(piece.what) if piece.what else []
         elif piece.style == "code":
             nodes += adf.text(piece.what, "code", link=address)
         elif piece.style == "text" or address:

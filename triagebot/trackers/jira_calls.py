@@ -29,12 +29,13 @@ Json = Any
 
 
 class Refused(TrackerError):
-    """Jira answered, and said no. `fields`: what it said of each field."""
+    """Jira answered, and said no. `fields`: what it said of each field; `answer`: all of it, where it is JSON."""
 
     def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
         super().__init__(place, f"{status}: {said}", remedy)
         self.status = status
         self.fields: dict[str, str] = {}
+        self.answer: dict[str, Any] = {}
 
 
 @dataclass
@@ -155,7 +156,8 @@ class JiraCalls:
         status = int(fault.status_code or 0)
         headers = response.headers if response is not None else {}
         self._note(headers)
-        said, fields = message(response.text if response is not None else str(fault.text))
+        answer = _object(response.text if response is not None else str(fault.text))
+        said, fields = message(answer)
         after = headers.get("retry-after", "")
         if status == 429 or (status == 503 and after):
             why = headers.get("ratelimit-reason", "")
@@ -166,7 +168,7 @@ class JiraCalls:
         if status == 401 or headers.get("x-authentication-denied-reason"):
             return Halted(place, f"{status}: {said}", f"renew the token in {self.settings.token_env}")
         refused = Refused(place, status, said)
-        refused.fields = fields
+        refused.fields, refused.answer = fields, answer
         return refused
 
     def _note(self, headers: Mapping[str, str]) -> None:
@@ -207,14 +209,17 @@ PROPERTY = "triagebot"
 """The issue property that holds what a ticket must remember; no screen of Jira shows or edits it."""
 
 
-def message(text: str) -> tuple[str, dict[str, str]]:
-    """What Jira says went wrong, in words, and of which fields."""
+def _object(text: str) -> dict[str, Any]:
+    """A refusal as Jira words it; one that is no JSON as its first words."""
     try:
         told = json.loads(text)
     except ValueError:
         told = None
-    if not isinstance(told, dict):
-        return " ".join(text.split())[:200] or "no reason given", {}
+    return told if isinstance(told, dict) else {"message": " ".join(text.split())[:200]}
+
+
+def message(told: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """What Jira says went wrong, in words, and of which fields."""
     fields = {str(k): str(v) for k, v in (told.get("errors") or {}).items()} if _is_map(told.get("errors")) else {}
     said = [str(m) for m in told.get("errorMessages") or ()]
     said += [str(told[name]) for name in ("message", "errorMessage") if told.get(name)]
