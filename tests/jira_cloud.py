@@ -178,6 +178,32 @@ class Cloud(JiraServer):
         issue["fields"]["updated"] = now
         return Answer(201, made)
 
+    def _rewrite(self, asked: Asked, key: str, comment: str) -> Row:
+        issue = self.issues[self.visible(asked, key)["key"]]
+        held = next((c for c in issue["comments"] if c["id"] == comment), None)
+        if held is None:
+            raise Refusal(404, "Can not find a comment for the id.")
+        if held["author"] != self.person(asked.user):
+            raise Refusal(400, "You do not have the permission to edit this comment.")
+        if not is_document(asked.body["body"]):
+            raise Refusal(400, comment="Comment body is not valid!")
+        held |= {"body": asked.body["body"], "updated": self.now()}
+        held |= {"properties": asked.body["properties"]} if asked.body.get("properties") else {}
+        issue["fields"]["updated"] = self.now()
+        return copy.deepcopy(held)
+
+    def _attach(self, asked: Asked, key: str) -> list[Row]:
+        issue = self.issues[self.visible(asked, key)["key"]]
+        self.need(asked.user, "CREATE_ATTACHMENTS", key.rpartition("-")[0])
+        made = []
+        for name, data in asked.body:
+            self._last += 1
+            held = issue["fields"].setdefault("attachment", [])
+            held.append({"id": str(self._last), "filename": name, "size": len(data), "author": self.person(asked.user)})
+            made.append(held[-1])
+        issue["fields"]["updated"] = self.now()
+        return copy.deepcopy(made)
+
     def _transitions(self, asked: Asked, key: str) -> Row:
         issue = self.issues[self.visible(asked, key)["key"]]
         now = issue["fields"]["status"]["name"]

@@ -171,6 +171,30 @@ class DataCenter(JiraServer):
         self._touch(real)
         return Answer(201, self._commented(real, made))
 
+    def _rewrite(self, asked: Asked, key: str, comment: str) -> Row:
+        real = self.visible(asked, key)["key"]
+        held = self._more[real]["comments"].get(comment)
+        if held is None:
+            raise Refusal(404, "Can not find a comment for the id.")
+        if held["author"] != self.person(asked.user):
+            raise Refusal(400, "You do not have the permission to edit this comment.")
+        made: Row = self._ask("PUT", f"issue/{real}/comment/{comment}", {"body": asked.body["body"]})
+        held |= {"updated": self.now(), "properties": asked.body.get("properties") or held["properties"]}
+        self._touch(real)
+        return self._commented(real, made)
+
+    def _attach(self, asked: Asked, key: str) -> list[Row]:
+        real = self.visible(asked, key)["key"]
+        self.need(asked.user, "CREATE_ATTACHMENTS", real.rpartition("-")[0])
+        made = []
+        for name, data in asked.body:
+            self._ids += 1
+            held = self._more[real]["fields"].setdefault("attachment", [])
+            held.append({"id": str(self._ids), "filename": name, "size": len(data), "author": self.person(asked.user)})
+            made.append(held[-1])
+        self._touch(real)
+        return made
+
     def _transitions(self, asked: Asked, key: str) -> Row:
         real = self.visible(asked, key)["key"]
         if not self.may(asked.user, "TRANSITION_ISSUES", real.rpartition("-")[0]):

@@ -72,7 +72,7 @@ def test_a_ticket_goes_from_due_soon_to_overdue_and_its_text_does_not_change(wee
     assert week.run(31, ONE) == {"update": 1}
     assert week.labels == ["triagebot", OVERDUE]
     assert week.told.document["findings"]["overdue_tickets"] == 1
-    assert "Tickets: 1 overdue, 0 due soon." in week.told.summary
+    assert "; 1 team overdue" in week.told.summary
     assert week.run(38, ONE) == {}
     assert week.body == body
 
@@ -94,7 +94,7 @@ def test_a_ticket_that_is_due_when_it_is_filed_says_so_at_once(tmp_path: Path) -
 
 def test_labels_of_people_stay_and_one_of_ours_is_put_back(week: Week) -> None:
     week.run(0, ONE)
-    week.path.write_text(week.path.read_text().replace("- triagebot\n", "- triagebot\n- mine\n"))
+    week.path.write_text(week.path.read_text().replace("- triagebot\n", "- triagebot\n- mine\n", 1))
     week.run(31, ONE)
     assert week.labels == ["triagebot", "mine", OVERDUE]
     week.path.write_text(week.path.read_text().replace(f"- {OVERDUE}\n", ""))

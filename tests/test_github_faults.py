@@ -27,6 +27,9 @@ from fault_world import (
 from github_front import CUT, HANG, RESET, TRUNCATED, Kind, failing, secondary_limit
 from github_server import Github
 
+OVERDUE = "update done"
+"""What becomes of a ticket whose day has passed and in which nothing else changed: it gets a label."""
+
 
 @pytest.fixture(scope="module")
 def unbroken(github_process: Github, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stands, Stands]]:
@@ -184,7 +187,7 @@ def test_a_listing_that_fails_on_its_second_page_is_none(world: World, heals: Ca
     assert len(errors(told)) == 1
     assert world.issues(NETWORK).keys() == {"net-1"}
     shut = {"net-1": "leave deferred", "net-2": "leave deferred"}
-    assert outcomes(told) == {k: v for k, v in ALL_DONE.items() if k != "net-2"} | shut
+    assert outcomes(told) == {k: v for k, v in ALL_DONE.items() if k != "net-2"} | shut | {"desk-1": OVERDUE}
     fault.times = 0
     heals()
 
@@ -194,7 +197,8 @@ def test_a_ticket_that_cannot_be_looked_up_holds_up_nobody_else(world: World, he
     fault = world.github.front.fault(failing(500), "GET", r"/platform/issues/1$", times=10_000)
     told = world.run(2, days=40)
     assert [e.partition(" cannot be read: ")[0] for e in errors(told)] == ["default: acme/platform#1"]
-    assert outcomes(told) == {k: v for k, v in ALL_DONE.items() if k != "changes"} | {"changes": "leave deferred"}
+    late = {"net-1": OVERDUE, "desk-1": OVERDUE}
+    assert outcomes(told) == ALL_DONE | {"changes": "leave deferred"} | late
     fault.times = 0
     heals()
 

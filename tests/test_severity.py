@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def test_a_snapshot_of_the_first_release_has_no_ratings(tmp_path: Path) -> None:
     [rated] = place.history.glob("snapshots/*/ratings.parquet")
     assert place.belief().ratings.height == 3
     rated.unlink()
+    shutil.rmtree(place.history / "cache")
     assert place.belief().ratings.is_empty()
 
 

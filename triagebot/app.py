@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from triagebot import commands, diff
+from triagebot import commands, diff, figures, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.apply import carry_out
@@ -25,6 +25,7 @@ from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.scan import Loaded, Reading
+from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
 
@@ -51,19 +52,21 @@ def run(config: Config, path: Path | None, options: Options) -> Told:
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     with nullcontext() if options.dry_run else history.lease():
         state, coverage = record(config, history, loaded, options)
         view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
         plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
+        posted = Posted()
         if not (options.dry_run or options.record_only or plan.refused):
             history.written()
             noted = _Noted(history, options.now)
             outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
             view = _answered(config, history, _after(view, outcomes), options)
+            posted = _posted(config, history, view, options, plan)
             _remembered(history, view)
-        told = tell(config, options, loaded, view, plan, outcomes)
+        told = _told(config, history, options, loaded, view, plan, outcomes, posted)
         if not options.dry_run:
             history.record_run(told.document["run_id"], told.document)
         return told
@@ -72,7 +75,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
     """What a run would do, as a file that `apply` carries out. Records nothing."""
     loaded = read(config, path, options)
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state, coverage = record(config, history, loaded, replace(options, dry_run=True))
     view = look(config, history, state, coverage, options, keep=False)
     plan = make_plan(config, view, options)
@@ -81,7 +84,44 @@ def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, 
         PLAN_VERSION, str(path.resolve()), loaded.content, scan.label, scan.stream, scan.taken_at, options.now,
         options.accept_drop, plan,
     )  # fmt: skip
-    return tell(config, replace(options, dry_run=True), loaded, view, plan, []), file
+    return _told(config, history, replace(options, dry_run=True), loaded, view, plan, []), file
+
+
+def _posted(config: Config, history: History, view: View, options: Options, plan: Plan) -> Posted:
+    """Tell people of the week, where they are to be told."""
+    if config.settings.summary is None and config.step_summary is None:
+        return Posted()
+    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+    sheet = weekly.sheet(config, history, view, options, said)
+    posted = weekly.post(config, history, view, options, sheet)
+    note = weekly.appended(config, sheet)
+    return replace(posted, notes=(*posted.notes, note)) if note else posted
+
+
+def _told(
+    config: Config, history: History, options: Options, loaded: Loaded | None, view: View, plan: Plan,
+    outcomes: list[Outcome], posted: Posted | None = None,
+) -> Told:  # fmt: skip
+    """The document of a run; its summary is written when it is asked for."""
+    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+
+    def write() -> str:
+        return week.text(weekly.sheet(config, history, view, options, said), "markdown")
+
+    return tell(said, options, loaded, view, plan, outcomes, posted or Posted(), write)
+
+
+def told(config: Config, options: Options, only: bool) -> Told:
+    """How things stand after the last recorded scan, in words and figures. `only`: of no other stream."""
+    history = History(config.history, config.settings.severity_sources)
+    view = standing(config, options)
+    last = history.last_run(options.stream)
+    said = figures.summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
+
+    def write() -> str:
+        return week.text(weekly.sheet(config, history, view, options, said, only), "markdown")
+
+    return tell(said, options, None, view, Plan(), [], Posted(), write)
 
 
 def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
@@ -106,7 +146,7 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
 
 def standing(config: Config, options: Options) -> View:
     """What is believed after the last recorded scan; reads only."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state = history.state(options.stream, keep_cache=False)
     if state.last is None:
         raise InputError(
@@ -174,7 +214,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
     state = State(step.belief, step.changes, step.arithmetic, snapshot)
     if not options.dry_run:
-        history.keep(options.stream, state)
+        history.keep(options.stream, state, before.belief, step, scan)
     return state, scan.coverage
 
 

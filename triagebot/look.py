@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -17,10 +17,10 @@ from triagebot.history import History, State
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
-from triagebot.seen import Options, connected, listed, surveyed
+from triagebot.seen import Options, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "look"]
+__all__ = ["Options", "View", "beside", "look"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ class View:
     """What the column `excused` counts: exceptions, then VEX statements."""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    outside: Outside | None = None
+    tracking: Mapping[str, Ticket] = field(default_factory=dict)
+    """The ticket that carries the weekly summaries, by tracker."""
+    untracked: Mapping[str, str] = field(default_factory=dict)
+    """Why a tracker gets none."""
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -82,8 +87,25 @@ def look(
     drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
-        state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings)
-    )
+        state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings),
+        outside, seen.tracking, seen.untracked,
+    )  # fmt: skip
+
+
+def beside(config: Config, history: History, view: View, options: Options) -> View:
+    """The same for another stream (`options.stream`), by what was listed already; without drafts."""
+    state = history.state(options.stream, keep_cache=False)
+    tickets = [t for t in view.tickets if t.marker.stream == options.stream]
+    held = {
+        **deletions(config, history, options),
+        **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
+    }
+    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
+    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
+    judged = _judge(config, state.belief, ownership, outside, options.now)
+    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
+    return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
 
 
 def _asset(ticket: Ticket) -> str:

@@ -64,6 +64,9 @@ TAGS: Schema = {"asset": pl.String, "tag": pl.String, "taken_at": TIME}
 """Which tags of an asset the scan at `taken_at` had, scanned or failed."""
 
 
+SUMMARY_KEY, EVERY_STREAM = "summary:weekly", "*"
+"""The marker of the one ticket that carries the weekly summaries; it is about no image, and about all streams."""
+
 OVERDUE, DUE_SOON = FLAGS = ("triagebot/overdue", "triagebot/due-soon")
 """Labels that say that a ticket is due; of these it carries one at most."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
 from triagebot.files import TeamFile
 from triagebot.identity import NO_IMAGE
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
-from triagebot.render import number, percent, render, shares
-from triagebot.standing import Buckets, Notice, words
+from triagebot.render import number, percent, shares
+from triagebot.standing import Buckets, Notice
 
 IMAGE = ["asset", "tag"]
 VULNERABILITY = "vulnerability"
@@ -60,6 +60,8 @@ class TeamRow:
     open_tickets: int
     overdue: int
     posture: int = 0
+    oldest: date | None = None
+    """Since when the oldest finding is known that a rule makes a ticket of and nothing excuses."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
 
 def teams(
     judged: pl.DataFrame, shown: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile, team_of: Mapping[str, str],
-    now: datetime,
+    now: datetime, oldest: Mapping[str, date],
 ) -> tuple[TeamRow, ...]:  # fmt: skip
     """One row per team, in the order of the team file; teams without anything are left out."""
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
@@ -212,6 +214,7 @@ def teams(
                 len(opened),
                 sum(bool(t.marker.due) and t.marker.due < f"{now:%Y-%m-%d}" for t in opened),
                 checks[team_id],
+                oldest.get(team_id),
             )
         )
     return tuple(r for r in rows if r.images or r.open_tickets or r.critical or r.high or r.posture)
@@ -225,9 +228,15 @@ def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:
 def headline(s: Summary) -> str:
     """The one sentence that managers read."""
     critical, high = s.row("critical"), s.row("high")
+    if not s.total:
+        return f"no vulns are known in {number(s.images_total)} {'image' if s.images_total == 1 else 'images'}"
+
+    def fixable(row: SeverityRow) -> str:
+        return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
+
     return (
-        f"{percent(critical.share)} of vulns are critical ({percent(critical.fixable_share)} of those fixable), "
-        f"{percent(high.share)} are high ({percent(high.fixable_share)} of those fixable); "
+        f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
+        f"{percent(high.share)} are high{fixable(high)}; "
         f"{s.images_serious} of {s.images_total} images have critical or high vulns"
     )
 
@@ -240,14 +249,3 @@ def reconciled(a: Arithmetic) -> str:
     said += [f"+ {number(n)} {word}" for word, n in plus if n]
     said += [f"- {number(n)} {word}" for word, n in minus if n]
     return f"{' '.join(said)} = {number(a.current)} now"
-
-
-def markdown(s: Summary) -> str:
-    """The whole summary."""
-    fixable = sum(row.fixable for row in s.severities)
-    values = {
-        "s": s, "c": s.coverage, "headline": headline(s), "reconciled": reconciled(s.arithmetic),
-        "notices": [(n.exception, words(n)) for n in s.notices],
-        "all_fixable": fixable / s.total if s.total else 0.0,
-    }  # fmt: skip
-    return render("markdown", "summary", values)

@@ -15,18 +15,16 @@ from triagebot.cli.base import AsJson, ConfigOption, Now, Stream, app, options_o
 def summary(
     out: Annotated[Path | None, typer.Option(help="Write the Markdown here instead of to stdout.")] = None,
     config: ConfigOption = None,
-    stream: Stream = "main",
+    stream: Annotated[str, typer.Option(help="Only this stream; default: all of them.")] = "",
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say where things stand after the last recorded scan."""
+    """Say where things stand after the last recorded scan, and what the week changed."""
     from triagebot import app as application
-    from triagebot.document import tell
-    from triagebot.model import Plan
 
     settings = settings_of(config)
-    options = options_of(stream=stream, now=now, dry_run=True)
-    told = tell(settings, options, None, application.standing(settings, options), Plan(), [])
+    options = options_of(stream=stream or "main", now=now, dry_run=True)
+    told = application.told(settings, options, only=bool(stream))
     if out:
         write(out, told.summary)
     else:

@@ -20,7 +20,7 @@ _MANY = 50
 """So many ids stand as they are; more are packed."""
 
 _INERT = {"<": "\\u003c", ">": "\\u003e", "@": "\\u0040", "#": "\\u0023", "--": "-\\u002d"}
-_KEY = re.compile(r"image:[^\s:].*|(upgrade|posture):[^:\s]+:.+", re.DOTALL)
+_KEY = re.compile(r"image:[^\s:].*|(upgrade|posture):[^:\s]+:.+|summary:[a-z]+", re.DOTALL)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _IMAGE = re.compile(r"[^.\s]+\.[^.\s]+\.[^.\s]+")
 _CLOSED = re.compile(r"[a-z-]* \d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")

@@ -10,6 +10,7 @@ carries, and what a reopening brings counts only once the issue was opened.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from triagebot.trackers.interface import (
     Known,
     Listing,
     Need,
+    Picture,
     Survey,
     Trouble,
     merged,
@@ -53,6 +55,7 @@ class JiraTracker:
     comment_writes = 1
     batch = 50
     flags = True
+    attaches = True
     lag = LAG
 
     def __init__(self, calls: JiraCalls, now: datetime, projects: Collection[str] = ()) -> None:
@@ -150,8 +153,10 @@ class JiraTracker:
         _refuse_drift(own.marker if held else None, item, edit)
         place = known.place if known else project_of(now_id)
         wanted, why = self._step(now_id, item, edit)
+        for picture in edit.pictures:
+            self._attach(now_id, item, picture)
         if edit.comment:
-            self._comment(now_id, edit.comment, edit.comment_digest, why)
+            self._comment(now_id, edit.comment, edit.comment_digest, why, edit.rewrite)
         if why:
             self._say(now_id, edit, why)
             return self._kept(item, own, place)
@@ -257,8 +262,17 @@ class JiraTracker:
         self.calls_made.write("PUT", f"issue/{key}/properties/{PROPERTY}", told(later))
         return later
 
-    def _comment(self, key: str, said: str, digest: str, why: str) -> None:
-        """Say something, once: a comment that carries this digest is not posted again."""
+    def _attach(self, key: str, item: Json, picture: Picture) -> None:
+        """Attach a picture, once: an attachment of this name is that picture."""
+        there = {str(a.get("filename")) for a in item["fields"].get("attachment") or ()}
+        if picture.name not in there:
+            self.calls_made.attach(key, picture.name, picture.png)
+
+    def _comment(self, key: str, said: str, digest: str, why: str, rewrite: bool = False) -> None:
+        """Say something, once: a comment that carries this digest is not posted again.
+
+        `rewrite`: it is edited where it says something else.
+        """
         path = f"issue/{key}/comment"
 
         def standing() -> Json | None:
@@ -268,10 +282,16 @@ class JiraTracker:
                     return dict(comment)
             return None
 
-        if standing():
-            return
         more = [f"triagebot could not change the state of this issue ({why}); please do."] if why else []
-        body = {"body": self.form.comment(said, *more), "properties": [{"key": PROPERTY, "value": {"digest": digest}}]}
+        mark = {"digest": digest}
+        if rewrite:  # what Jira makes of a text is not always what it was given
+            mark["says"] = hashlib.sha256("\n".join([said, *more]).encode()).hexdigest()[:16]
+        body = {"body": self.form.comment(said, *more), "properties": [{"key": PROPERTY, "value": mark}]}
+        if held := standing():
+            marks = {p["key"]: p.get("value") for p in held.get("properties") or ()}
+            if rewrite and (marks.get(PROPERTY) or {}).get("says") != mark["says"]:
+                self.calls_made.write("PUT", f"{path}/{held['id']}", body)
+            return
         self.calls_made.write("POST", path, body, standing)
 
     def _is_by_us(self, comment: Json) -> bool:

@@ -101,6 +101,10 @@ class JiraCalls:
         """Send something. `found`: see `Caller.write`; without it, sending it twice does no harm."""
         return self.caller.write(lambda: self._send(verb, path, {}, body), found)
 
+    def attach(self, key: str, name: str, png: bytes) -> None:
+        """Attach a picture. One that is sent twice, for its answer was lost, is there twice, and does no harm."""
+        self.caller.write(lambda: self._send("POST", f"issue/{key}/attachments", attached=(name, png)))
+
     def url_of(self, key: str) -> str:
         """Where people see an issue."""
         return f"{self.settings.url.rstrip('/')}/browse/{key}"
@@ -113,6 +117,7 @@ class JiraCalls:
         body: Json = None,
         version: str = "",
         signed: bool = True,
+        attached: tuple[str, bytes] | None = None,
     ) -> Json:
         client = self._connected() if signed else self._made()
         client._options["rest_api_version"] = version or ("3" if self.is_cloud else "2")
@@ -120,7 +125,10 @@ class JiraCalls:
             self.reads += 1
         else:
             self.writes += 1
-        sent = {"params": parameters} if verb == "GET" else {"data": json.dumps(body)}
+        sent: dict[str, Any] = {"params": parameters} if verb == "GET" else {"data": json.dumps(body)}
+        if attached:  # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/
+            file = (attached[0], attached[1], "image/png")
+            sent = {"files": {"file": file}, "headers": {"X-Atlassian-Token": "no-check", "Content-Type": None}}
         try:
             response = client._session.request(verb, client._get_url(path), **sent)
         except JIRAError as fault:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIELDS = ",".join((
     "summary", "description", "status", "resolution", "resolutiondate", "labels", "assignee", "priority", "duedate",
-    "creator", "updated", "project", "issuelinks", "comment", "components",
+    "creator", "updated", "project", "issuelinks", "comment", "components", "attachment",
 ))  # fmt: skip
 FULL_EVERY = timedelta(days=30)
 OVERLAP = timedelta(minutes=20)

@@ -44,9 +44,10 @@ class Carried:
 
 def told(carried: Carried) -> dict[str, Any]:
     """Plain values, ids packed so that a large ticket has room."""
-    value = _values(carried)
-    if len(msgspec.json.encode(value)) > MOST:
+    said = msgspec.json.encode(_values(carried))
+    if len(said) > MOST:
         raise TrackerError(carried.marker.key, "it names more findings than an issue property of Jira can hold")
+    value: dict[str, Any] = msgspec.json.decode(said)  # as it comes back: lists, no tuples
     return value
 
 
