@@ -505,18 +505,14 @@ def test_a_move_to_another_project_is_followed(tmp_path: Path, jira: Server) -> 
     assert state(jira, new) == "Done"
 
 
-@pytest.mark.parametrize("history_is_lost", [False, True])
-def test_deleted_is_said_and_not_filed_again(tmp_path: Path, jira: Server, history_is_lost: bool) -> None:
-    place, _, scan = one_ticket(tmp_path, jira)
+def test_deleted_is_said_and_not_filed_again(tmp_path: Path, jira: Server) -> None:
+    place, _, _ = one_ticket(tmp_path, jira)
     jira.delete("NET-1")
-    if history_is_lost:
-        return
     more = write(tmp_path / "two", a=image("a", "CVE-2026-0001"), b=image("b", "CVE-2026-0003"))
     jira.shift(40 * 86400.0)
     told = place.run(more, FIRST + timedelta(days=40)).document
     assert any("NET-1 was deleted" in warning for warning in told["warnings"])
     assert [jira.row(k)["fields"]["summary"].count("/b") for k in jira.issue_keys()] == [1]
-    assert scan
 
 
 def test_lost_history_files_nothing_twice(tmp_path: Path, jira: Server) -> None:
