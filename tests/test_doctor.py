@@ -120,6 +120,16 @@ def test_what_is_wrong_in_jira(
     assert signed.writes() == []
 
 
+def test_a_field_is_on_a_screen_of_one_project_at_least(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed, fields={"Environment": "live"}))
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    line = line_of(place, "triagebot.yaml", "fields")
+    assert said.startswith(f"triagebot.yaml:{line}: tracker 'default': no project has a field 'Environment'")
+    signed.projects["OPS"] = Project("OPS", required=ENVIRONMENT)
+    assert doctor(place)[0] == 0
+
+
 def test_a_project_of_a_team_is_looked_at_too(tmp_path: Path, signed: Server) -> None:
     place = placed(tmp_path / "place", settings_of(signed))
     del signed.projects["OPS"]

@@ -83,6 +83,29 @@ def test_a_field_that_is_not_on_the_screen_is_left_out_and_said(tmp_path: Path, 
     assert any("has no field 'duedate' on the screen for new issues: left out" in w for w in document["warnings"])
 
 
+def test_a_field_of_one_project_is_no_fault_of_another(tmp_path: Path, jira: Server) -> None:
+    """It is left out there, and nothing is said; a name that no project has is."""
+    jira.projects["OPS"] = Project("OPS", required={"customfield_9": custom("Environment")})
+    settings = jira_settings(jira, fields={"Environment": "live", "Enviroment": "live"})
+    place = Place.create(tmp_path / "place", settings + "teams: teams.yaml\n")
+    (place.folder / "teams.yaml").write_text(
+        "teams: {net: {}, ops: {project: OPS}}\nunowned: net\nimages: [{match: '*/ops', team: ops}]\n"
+    )
+    scan = write(tmp_path / "one", **{n: image(n, "CVE-2026-0001") for n in ("net", "ops")})
+    told = place.run(scan, FIRST).document
+    assert told["errors"] == []
+    assert sorted(jira.issue_keys()) == ["NET-1", "OPS-1"]
+    assert not [said for said in told["warnings"] if "'Environment'" in said or "customfield_9" in said]
+    assert [said for said in told["warnings"] if "'Enviroment'" in said]
+
+
+def test_each_fault_of_a_refused_ticket_has_its_line(tmp_path: Path, jira: Server) -> None:
+    jira.projects["NET"] = Project("NET", required={"customfield_9": custom("Environment")})
+    _, document = filed(tmp_path, jira, '{"component": "mail"}')
+    assert "correct `component:` of the team in its file" in document["errors"][0]
+    assert "write `fields: {customfield_9: …}` under tracker 'default'" in document["errors"][0]
+
+
 def test_hostile_names_of_teams_and_images_ask_for_nothing(tmp_path: Path, jira: Server) -> None:
     """The server understands only the JQL that we mean, and refuses all else."""
     label = 'x" OR project = "OPS'

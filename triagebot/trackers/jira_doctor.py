@@ -47,6 +47,10 @@ class Examination:
                 found += self._place(place, mine)
             except TrackerError as fault:
                 found.append(Trouble(*self._named(place, mine), f"{place}: {fault.cause}", fault.remedy or "try later"))
+        for name in self.settings.fields if self.fields.looked_at else ():
+            if not self.fields.is_somewhere(name):
+                cause = f"no project has a field {name!r} on its screen for new issues"
+                found.append(Trouble("settings", ("fields", name), cause, "correct its name, or take it off `fields:`"))
         return found
 
     def _credentials(self) -> str:
@@ -77,7 +81,7 @@ class Examination:
             for person in need.assignees:
                 if not self.fields.account(place, person):
                     cause = f"{person} cannot be assigned in {place}, or nobody of that name is there"
-                    form = "account ids or e-mail addresses" if self.calls.is_cloud else "user names"
+                    form = f"{'account ids' if self.calls.is_cloud else 'user names'} or e-mail addresses"
                     yield Trouble("teams", (need.team, "assignees"), cause, f"correct `assignees:`; it takes {form}")
 
     def _permissions(self, place: str, needs: Sequence[Need]) -> Iterator[Trouble]:
@@ -104,10 +108,6 @@ class Examination:
             if not meta.has(name):
                 cause = f"{place} has no field {name!r} on the screen for new issues; {why}"
                 yield Trouble(*self._named(place, needs), cause, f"add it to the screen of {self.settings.issue_type}")
-        for name in self.settings.fields:
-            if not meta.has(meta.id_of(name)):
-                cause = f"{place} has no field {name!r} on the screen for new issues"
-                yield Trouble("settings", ("fields", name), cause, "correct its name, or take it off `fields:`")
         for need in needs:
             there = meta.values("components")
             if need.component and need.component not in there:
