@@ -329,11 +329,21 @@ def test_a_project_that_cannot_be_seen_any_more_does_not_make_its_tickets_delete
     told = place.run(more, FIRST + WEEK)
     assert told.exit_code == 1
     assert [a["outcome"] for a in told.document["actions"]] == ["failed"]
-    assert "project NET: cannot be seen any more" in told.document["errors"][0]
+    assert "project NET: 404: it cannot be seen any more" in told.document["errors"][0]
     del jira.denied[BOT, "NET"]
     told = place.run(more, FIRST + WEEK, later=timedelta(hours=1))
     assert (told.exit_code, told.document["plan"]["update"]) == (0, 1)
     assert not [said for said in told.document["warnings"] if "deleted" in said]
+
+
+def test_a_duplicate_of_an_issue_that_cannot_be_seen_holds_nothing_up(tmp_path: Path, jira: Server) -> None:
+    place, people, scan = one_ticket(tmp_path, jira)
+    fields = {"project": {"key": "OPS"}, "issuetype": {"name": "Bug"}, "summary": "Theirs"}
+    other = jira.do("maintainer", "POST", "issue", {"fields": fields})["key"]
+    people.close("NET-1", "duplicate", other)
+    jira.denied[BOT, "OPS"] = {"BROWSE_PROJECTS"}
+    told = place.run(scan, FIRST, later=timedelta(hours=1))
+    assert (told.exit_code, written(told.document)) == (0, {})
 
 
 def test_another_team_of_the_same_project_has_its_component(tmp_path: Path, jira: Server) -> None:

@@ -22,7 +22,7 @@ from github import Auth, GithubException, GithubIntegration
 
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
-from triagebot.trackers.interface import Halted
+from triagebot.trackers.interface import Halted, Refused
 from triagebot.trackers.retry import Caller, Throttled, Unanswered
 
 API = "https://api.github.com"
@@ -38,14 +38,6 @@ _SIGNING_IN = (GithubException, ValueError, jwt.exceptions.PyJWTError)
 Json = Any
 
 logging.getLogger("github").setLevel(logging.WARNING)  # the library tells of each redirect on stderr
-
-
-class Refused(TrackerError):
-    """GitHub answered, and said no."""
-
-    def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
-        super().__init__(place, f"{status}: {said}", remedy)
-        self.status = status
 
 
 @dataclass

@@ -20,6 +20,7 @@ from jira.exceptions import JIRAError
 
 from triagebot.errors import TrackerError
 from triagebot.files import JiraSettings
+from triagebot.trackers import interface
 from triagebot.trackers.interface import Halted
 from triagebot.trackers.retry import Caller, Throttled, Unanswered
 
@@ -28,12 +29,11 @@ Flavour = Literal["", "cloud", "data-center"]
 Json = Any
 
 
-class Refused(TrackerError):
+class Refused(interface.Refused):
     """Jira answered, and said no. `fields`: what it said of each field; `answer`: all of it, where it is JSON."""
 
     def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
-        super().__init__(place, f"{status}: {said}", remedy)
-        self.status = status
+        super().__init__(place, status, said, remedy)
         self.fields: dict[str, str] = {}
         self.answer: dict[str, Any] = {}
 

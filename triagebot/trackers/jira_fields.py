@@ -86,7 +86,8 @@ class Fields:
             self.calls.get(f"project/{place}")
         except Refused as refusal:
             remedy = "correct `project:`, or let the account browse it"
-            raise TrackerError(f"{self.calls.name}: project {place}", "cannot be seen any more", remedy) from refusal
+            where = f"{self.calls.name}: project {place}"
+            raise Refused(where, refusal.status, "it cannot be seen any more", remedy) from refusal
 
     def meta(self, place: str) -> Meta:
         """What a new issue of the configured type may have. Raises where the type or a priority is not there."""
