@@ -23,6 +23,7 @@ from triagebot.files import JiraSettings
 from triagebot.trackers import interface
 from triagebot.trackers.interface import Halted
 from triagebot.trackers.retry import Caller, Throttled, Unanswered
+from triagebot.trackers.transport import plain
 
 PAGE = 100
 Flavour = Literal["", "cloud", "data-center"]
@@ -134,7 +135,7 @@ class JiraCalls:
         except JIRAError as fault:
             raise self._refusal(path, fault) from fault
         except requests.exceptions.RequestException as fault:
-            raise Unanswered(_plain(fault)) from fault
+            raise Unanswered(plain(fault)) from fault
         self._note(response.headers)
         return self._decoded(path, response)
 
@@ -229,16 +230,6 @@ def message(told: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
 
 def _is_map(value: object) -> bool:
     return isinstance(value, dict)
-
-
-def _plain(fault: Exception) -> str:
-    """A transport fault in a few words, without addresses."""
-    words = {
-        requests.exceptions.Timeout: "no answer in time", requests.exceptions.SSLError: "no secure connection",
-        requests.exceptions.ConnectionError: "the connection failed",
-    }  # fmt: skip
-    said = next((word for kind, word in words.items() if isinstance(fault, kind)), "the answer broke off")
-    return f"{said} ({type(fault).__name__})"
 
 
 def quoted(value: str) -> str:
