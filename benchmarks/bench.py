@@ -6,6 +6,8 @@
   and loads, without interpreter start. Measured thrice, as these differ much: letting each document go before the
   next is read, holding all of them, and holding them without the garbage collector, which walks what is held again
   and again. Compare ratios only where they have the same name.
+- rules: what 50 rules cost over all of these findings, of the kinds that people write, in a process of its own that has
+  the findings at hand; as a share of the run, whose own rules are few.
 - peak: the largest resident size of `triagebot run` and the helpers beside it together, looked at every 5 ms (what
   they share counts more than once); where there is no /proc, of the largest process, as the kernel tells at its exit.
 
@@ -31,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-RATIO_BAR, MEMORY_BAR, HELP_BAR = 0.5, 1024.0, 0.3
+RATIO_BAR, MEMORY_BAR, HELP_BAR, RULES_BAR = 0.5, 1024.0, 0.3, 0.1
 LINEAR_BAR = 1.25
 """How much longer than its share twice as many reports may take."""
 
@@ -49,6 +51,38 @@ for file in files:
     if sys.argv[2] != "each":
         held.append(document)
 print(time.perf_counter() - begun)
+"""
+
+RULES = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from triagebot.files import RuleFile
+from triagebot.findings import findings
+from triagebot.history import History
+from triagebot.look import by_alias
+from triagebot.rules import verdicts
+whens = []
+for n in range(10):
+    whens += [
+        {"kev": True, "asset": f"*/team-{n}/*"},
+        {"severity": ["critical", "high"], "fixable": True, "package": f"pkg:*/*{n}lib*"},
+        {"any": [{"epss": ">= 0.9"}, {"cvss": f">= 9.{n}"}], "not": {"title": f"*overflow in part {n}*"}},
+        {"vulnerability": [f"CVE-19{n:02}-*", f"GHSA-{n}*"], "age": f">= {n}d"},
+        {"all": [{"team": f"team-{n}"}, {"not": {"location": "usr/{bin,lib}/*"}}], "source_package": f"{{lib,}}x{n}*"},
+    ]
+whens[-1] = {}
+rules = RuleFile.model_validate({"rules": [
+    {"id": f"r{n}", "when": when, "priority": "P2", "action": "ticket", "because": "x"} for n, when in enumerate(whens)
+]}).rules
+belief = History(Path(sys.argv[1])).state("main", keep_cache=False).belief
+table = findings(belief, {}, datetime.now(UTC))
+aliases = by_alias(belief)
+begun = time.perf_counter()
+told = verdicts(table, rules, aliases)
+took = time.perf_counter() - begun
+assert told.len() == table.height == int(sys.argv[2]) and len(rules) == 50 and told.n_unique() > 2
+print(took)
 """
 
 
@@ -114,6 +148,7 @@ def _measured(facts: dict[str, int], scans: Sequence[Path], rounds: int) -> None
         "uncollected": lambda: _loads(whole, "uncollected"),
         "half": lambda: _run(scans[1], facts["vulnerabilities"] // 2),
         "quarter": lambda: _run(scans[0], facts["vulnerabilities"] // 4),
+        "rules": lambda: _rules(whole, facts["vulnerabilities"]),
     }
     spent: dict[str, list[Spent]] = {name: [] for name in steps}
     for _ in range(rounds):
@@ -132,6 +167,8 @@ def _measured(facts: dict[str, int], scans: Sequence[Path], rounds: int) -> None
         _judged("ratio to orjson.loads, each let go", best["run"] / best["each"], RATIO_BAR),
         _judged("ratio to orjson.loads, all held", best["run"] / best["all"], RATIO_BAR),
         _judged("peak memory with helpers, worst run", peak, MEMORY_BAR, " MiB"),
+        ("50 rules over all findings", f"{best['rules']:.2f} s", "", None),
+        _judged("50 rules, as a share of the run", best["rules"] / best["run"], RULES_BAR),
         (f"triagebot run, {scans[0].name} reports", f"{best['quarter']:.2f} s", "", None),
         (f"triagebot run, {scans[1].name} reports", f"{best['half']:.2f} s", "", None),
         _judged(f"{scans[1].name} : {scans[0].name} reports, over 2", best["half"] / best["quarter"] / 2, LINEAR_BAR),
@@ -160,6 +197,16 @@ def _run(scan: Path, findings: int) -> Spent:
         if not list((folder / "history" / "snapshots").glob("*/occurrences.parquet")):
             raise SystemExit(f"{scan}: no snapshot was written")
     return spent
+
+
+def _rules(scan: Path, findings: int) -> Spent:
+    with _folder() as folder:
+        config = folder / "triagebot.yaml"
+        config.write_text("history: history\n", encoding="utf-8")
+        run = [sys.executable, "-m", "triagebot", "run", str(scan), "--config", str(config), "--record-only", "--json"]
+        _ran(run, folder)
+        spent = _ran([sys.executable, "-c", RULES, str(folder / "history"), str(findings)])
+    return Spent(float(spent.said), spent.peak, spent.said)
 
 
 def _loads(scan: Path, held: str) -> Spent:

@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import yaml
+from browser import chromium, opened  # noqa: F401 - fixtures
 from github_server import github, github_process  # noqa: F401 - fixtures
 from jira_server import cloud, data_center, jira, jira_servers  # noqa: F401 - fixtures
 from kills import forker  # noqa: F401 - a fixture

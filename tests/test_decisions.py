@@ -6,6 +6,7 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import WRITING, Place
@@ -76,6 +77,22 @@ def test_a_decision_survives_a_lost_history(case: Case) -> None:
     assert case.names() == {"CVE-2026-0002"}
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_decision_holds_for_what_was_away_for_a_while(case: Case, lost: bool) -> None:
+    """An image is built anew and back: what a person decided on it in between is not forgotten."""
+    case.run(0, ONE, TWO)
+    case.close("not-planned", DAY + timedelta(days=1))
+    assert case.run(1, TWO, vulnerability("CVE-2026-0003")) == {"reopen": 1}  # without the first
+    if lost:
+        shutil.rmtree(case.place.history)
+    assert case.run(2, ONE, TWO, vulnerability("CVE-2026-0003")) == {"update": 1}
+    assert case.names() == {"CVE-2026-0003"}
+    assert case.run(12, ONE, TWO, vulnerability("CVE-2026-0003")) == {"update": 1}
+    assert case.names() == {"CVE-2026-0003"}
+    case.run(13, ONE, TWO, vulnerability("CVE-2026-0003"))
+    assert case.names() == {"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}
+
+
 def test_done_is_believed_until_a_newer_image_or_the_grace_says_otherwise(case: Case) -> None:
     case.run(0, ONE, tag="1.0")
     case.close("done", DAY + timedelta(days=1))
@@ -124,3 +141,97 @@ def test_a_decision_in_one_stream_says_nothing_about_another(case: Case, how: st
         case.run(1, ONE)
     told = case.place.run(case.folder / "w0", DAY + 2 * WEEK, stream="release").document
     assert [(a["kind"], a["key"]) for a in told["actions"]] == [("create", "image:docker.io/a/a@release")]
+
+
+THREE = vulnerability("CVE-2026-0003")
+SAID = "decided by alice on 2026-05-04: closed as not planned, because the service is retired, until 2026-08-02"
+SETTINGS = """group_by: {by}
+teams: teams.yaml
+trackers:
+  default: {{type: local, path: tickets}}
+  other: {{type: local, path: others}}
+"""
+
+
+class Moving:
+    """One image, a decision of alice on what its ticket showed, and changes of everything around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.place = folder, Place.create(folder / "place")
+        self.by, self.tracker, self.days = "image", "default", 0
+        self.write()
+
+    def write(self) -> None:
+        (self.place.folder / "triagebot.yaml").write_text(SETTINGS.format(by=self.by))
+        teams = f"teams: {{one: {{tracker: {self.tracker}}}}}\nunowned: one\n"
+        (self.place.folder / "teams.yaml").write_text(teams)
+
+    def run(self, day: int, *entries: dict[str, object]) -> dict[str, Any]:
+        scan = write(self.folder / f"d{day}", a=trivy(f"a/a:1.{day}", entries))
+        at = DAY + timedelta(days=day)
+        told = self.place.run(scan, at).document
+        assert told["errors"] == []
+        again = self.place.run(scan, at, later=timedelta(minutes=20)).document
+        assert {kind: again["plan"][kind] for kind in WRITING} == dict.fromkeys(WRITING, 0), again["actions"]
+        return told
+
+    def tickets(self, state: str) -> list[str]:
+        paths = sorted(p for name in ("tickets", "others") for p in (self.place.folder / name).glob("*.md"))
+        return [text for path in paths if f"\nstate: {state}\n" in (text := path.read_text())]
+
+    def close(self) -> None:
+        [path] = (self.place.folder / "tickets").glob("*.md")
+        closed = (
+            "state: closed\nclosed_as: not-planned\nclosed: 2026-05-04T08:00:00Z\nclosed_by: alice\n"
+            "because: the service is retired"
+        )
+        path.write_text(path.read_text().replace("state: open", closed))
+
+    def change(self, what: str) -> None:
+        if what in ("regrouped", "all"):
+            self.by = "upgrade"
+        if what in ("moved", "all"):
+            self.tracker = "other"
+        if what in ("history lost", "all"):
+            shutil.rmtree(self.place.history)
+        self.write()
+
+
+CHANGES = ["another tag", "regrouped", "moved", "history lost", "all"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_who_decided_when_why_and_until_when_survives(tmp_path: Path, change: str) -> None:
+    case = Moving(tmp_path)
+    case.run(0, ONE, TWO)
+    case.close()
+    case.run(2, ONE, TWO, THREE)  # reopened for the third alone; its marker carries the decision from here on
+    case.change(change)
+    for day in (7, 14, 90):  # the last day on which it holds is 2026-08-01
+        told = case.run(day, ONE, TWO, THREE)
+        assert (told["findings"]["open"], told["findings"]["decided"]) == (1, 2), day
+        acting = [text.partition("### Vulnerabilities")[2].partition("###")[0] for text in case.tickets("open")]
+        assert re.findall(r"CVE-2026-\d{4}", "".join(acting)) == ["CVE-2026-0003"]
+        excused = "".join(text.partition("### Excused")[2] for text in case.tickets("open"))
+        assert SAID in excused
+    told = case.run(91, ONE, TWO, THREE)
+    assert (told["findings"]["open"], told["findings"]["decided"]) == (3, 0)
+    acting = [text.partition("### Vulnerabilities")[2].partition("###")[0] for text in case.tickets("open")]
+    assert set(re.findall(r"CVE-2026-\d{4}", "".join(acting))) == {f"CVE-2026-000{n}" for n in (1, 2, 3)}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_decision_whose_ticket_stays_closed_survives(tmp_path: Path, change: str) -> None:
+    case = Moving(tmp_path)
+    case.run(0, ONE, TWO)
+    case.close()
+    case.run(2, ONE, TWO)
+    case.change(change)
+    for day in (7, 90):
+        told = case.run(day, ONE, TWO)
+        assert (told["findings"]["open"], told["findings"]["decided"]) == (0, 2), day
+        assert case.tickets("open") == []
+    told = case.run(91, ONE, TWO)
+    assert (told["findings"]["open"], told["findings"]["decided"]) == (2, 0)
+    acting = [text.partition("### Vulnerabilities")[2].partition("###")[0] for text in case.tickets("open")]
+    assert set(re.findall(r"CVE-2026-\d{4}", "".join(acting))) == {"CVE-2026-0001", "CVE-2026-0002"}

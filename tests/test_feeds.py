@@ -122,6 +122,10 @@ FAULTY: list[tuple[Callable[[bytes], pl.DataFrame], bytes, list[tuple[int, str]]
     (enrichment.epss, b"\x1f\x8bnot gzip", [(1, "is a broken gzip file: Unknown compression method")]),
     (enrichment.epss, b"cve,epss\n", [(1, "holds nothing")]),
     (enrichment.epss, b"<html>\n", [(1, "is no EPSS table: needs the columns cve and epss, has <html>")]),
+    (enrichment.epss, b"#x\ncves,epss\nCVE-2026-0001,0.1\n",
+     [(2, "is no EPSS table: needs the columns cve and epss, has cves, epss; did you mean 'cves'?")]),
+    (enrichment.kev, b"cveId,x\nCVE-2026-0001,1\n",
+     [(1, "is no KEV catalogue: needs the column cveID, has cveId, x; did you mean 'cveId'?")]),
     (enrichment.kev, b"{\n\"vulnerabilities\": [\n", [(3, "no valid JSON: Expecting value")]),
     (enrichment.kev, b"[]", [(1, "is no KEV catalogue: it holds no list 'vulnerabilities'")]),
     (enrichment.kev, b'{"a": [1],\n"vulnerabilities": [\n{"cveID": "CVE-2026-0001"},\n{"cveID": 3}, 7\n,\n{}]}',
@@ -207,15 +211,33 @@ def test_without_a_copy_rules_see_none_of_it(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_copy_that_was_damaged_is_no_copy(server: Server, tmp_path: Path) -> None:
+def test_a_copy_that_was_damaged_is_fetched_in_full_again(server: Server, tmp_path: Path) -> None:
     server.answer = (200, {"ETag": '"1"'}, json.dumps(KEV).encode())
     settings = FeedSettings(kev=server.url)
     gather(settings, tmp_path, shelf(tmp_path))
     [copy] = [p for p in (tmp_path / "cache").iterdir() if not p.suffix]
+    copy.write_bytes(json.dumps({"vulnerabilities": [{"cveID": "CVE-2026-0009"}]}).encode())
+    assert ids(gather(settings, tmp_path, shelf(tmp_path))) == ["CVE-2026-0001"]
+    assert server.asked[-1].get("If-None-Match") is None
     copy.write_bytes(b"{")
+    server.answer = (500, {}, b"")
     held = shelf(tmp_path)
     assert gather(settings, tmp_path, held).kev.is_empty()
     assert "rules see no kev" in held.warnings[0]
+
+
+def test_a_password_in_an_address_is_written_nowhere(server: Server, tmp_path: Path) -> None:
+    source = server.url.replace("http://", "http://bob:s3cret@") + "?token=t0ken"
+    server.answer = (200, {}, json.dumps(KEV).encode())
+    gather(FeedSettings(kev=source), tmp_path, shelf(tmp_path))
+    assert server.asked[0]["Authorization"].startswith("Basic ")
+    server.answer = (404, {}, b"")
+    held = shelf(tmp_path, 1)
+    gather(FeedSettings(kev=source, epss="http://bob:s3cret@[bad/x"), tmp_path, held)
+    told = " ".join([*held.warnings, *(p.read_text() for p in (tmp_path / "cache").iterdir())])
+    assert len(held.warnings) == 2
+    assert "s3cret" not in told
+    assert "t0ken" not in told
 
 
 def test_what_only_reads_asks_nobody_and_writes_nothing(server: Server, tmp_path: Path) -> None:
@@ -223,6 +245,13 @@ def test_what_only_reads_asks_nobody_and_writes_nothing(server: Server, tmp_path
     settings = FeedSettings(kev=server.url)
     assert ids(gather(settings, tmp_path, shelf(tmp_path, keep=False))) == ["CVE-2026-0001"]
     assert not (tmp_path / "cache").exists()
+    asked = len(server.asked)
+    held = shelf(tmp_path, keep=False, ask=False)
+    assert gather(settings, tmp_path, held).kev.is_empty()
+    assert held.warnings == [
+        f"feeds.kev: {server.url}: was not asked for; there is no copy of it: rules see no kev",
+    ]
+    assert len(server.asked) == asked
     gather(settings, tmp_path, shelf(tmp_path))
     asked = len(server.asked)
     assert ids(gather(settings, tmp_path, shelf(tmp_path, keep=False, ask=False))) == ["CVE-2026-0001"]

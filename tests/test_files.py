@@ -65,7 +65,8 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
     said = faults("rules/priority.yaml", text + "exeptions: []\n")
     assert re.fullmatch("rules/priority.yaml:5: rule 'c': should be a mapping .+", said.pop(7))
     assert said == [
-        "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'",
+        "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'; "
+        "did you mean 'ticket'?",
         "rules/priority.yaml:3: rule 'kev': unknown field 'dew'; did you mean 'due'?",
         "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'?; "
         "'kev' takes true or false, not 3",
@@ -172,6 +173,7 @@ def test_all_faults_of_an_exceptions_file_are_listed() -> None:
     said = faults("rules/priority.yaml", text)
     assert [line.partition(" ")[0] for line in said] == [f"rules/priority.yaml:{n}:" for n in (2, 3, 3, 4, 5)]
     assert "kind: input should be 'accepted-risk'" in said[0]
+    assert said[0].endswith("; did you mean 'accepted-risk'?")
     assert any("unknown field 'sorce_package'; did you mean 'source_package'?" in line for line in said[1:3])
     assert "severity: there is no severity 'hihg'; did you mean 'high'?" in said[3]
     assert "it would excuse everything; name an asset, a package or a vulnerability" in said[4]

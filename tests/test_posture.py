@@ -13,7 +13,7 @@ import reports
 from conftest import SETTINGS, Place, written
 
 from triagebot import app, config
-from triagebot.errors import UnsafeError
+from triagebot.errors import ConfigError, UnsafeError
 from triagebot.explain import explained
 from triagebot.files import Rule
 from triagebot.look import Options
@@ -273,6 +273,29 @@ def test_an_exception_excuses_a_check(place: Place, tmp_path: Path) -> None:
     told = place.run(reports.write(tmp_path / "one", pay=policy("Deployment", "pay", "payments", ROOT)), DAY)
     assert place.open_keys() == set()
     assert told.document["posture"]["misconfiguration"]["excepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "excepted"),
+    [("asset: '*'", None), ("asset: '*/web'", 0), ("asset: '*/web', package: 'secret:*'", 1),
+     ("asset: '*/web', vulnerability: private-key", 1)],
+)  # fmt: skip
+def test_an_exception_for_an_image_does_not_hide_a_secret_in_it(
+    place: Place, tmp_path: Path, named: str, excepted: int | None
+) -> None:
+    settings = (place.folder / "triagebot.yaml").read_text(encoding="utf-8")
+    (place.folder / "triagebot.yaml").write_text(f"{settings}rules: [exceptions.yaml]\n", encoding="utf-8")
+    (place.folder / "exceptions.yaml").write_text(
+        f"exceptions:\n  - {{{named}, kind: version-lock, reason: x, approved_by: a, expires: 2027-01-01}}\n"
+    )
+    if excepted is None:
+        with pytest.raises(ConfigError, match="it would excuse everything"):
+            config.load(place.folder / "triagebot.yaml")
+        return
+    told = place.run(reports.write(tmp_path / "one", web=image("private-key")), DAY).document
+    assert told["posture"]["secret"]["excepted"] == excepted
+    assert told["totals"]["high"]["total"] == 1
+    assert told["totals"]["high"]["excepted"] == 1 - excepted
 
 
 # ---- rules ----

@@ -118,6 +118,7 @@ def hostile_draft(text: str) -> Draft:
         asset=text,
         package=text,
         excuse=text,
+        excuse_url=f"javascript:{text}",
     )
     return draft(line(7, excuse=""), bad, attached=(bad,), excused=(bad,), subject=text, team_name=text)
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import Place
 from reports import write
 
-from triagebot import app, config, vex
+from triagebot import app, config, openvex, vex
 from triagebot.errors import ConfigError
 from triagebot.look import Options, View
 from triagebot.products import Product, of_image, of_purl, purl_of_image, purl_of_package
@@ -212,11 +212,12 @@ def test_every_document_of_the_corpus_reads_or_is_refused_with_place_and_cause(c
 
 
 OPEN = {
-    "@context": vex.OPENVEX, "@id": "urn:x", "author": "Somebody", "timestamp": "2026-08-01T00:00:00Z", "version": 1,
+    "@context": openvex.CONTEXT, "@id": "urn:x", "author": "Somebody", "timestamp": "2026-08-01T00:00:00Z",
+    "version": 1,
 }  # fmt: skip
 
 
-def openvex(*statements: dict[str, Any]) -> bytes:
+def told_by(*statements: dict[str, Any]) -> bytes:
     return json.dumps({**OPEN, "statements": list(statements)}, indent=1).encode()
 
 
@@ -236,6 +237,7 @@ def judged(tmp_path: Path, document: bytes, *images: tuple[str, str, str]) -> li
     return [told for _, told in sorted(verdicts(place).items())]
 
 
+NOT, FIXED, NOTHING = ("not_affected", True), ("fixed", True), ("", False)
 PLACES = ("registry.example:5000/a/b:1.0", OTHER, "1.0-r0")
 
 
@@ -261,17 +263,33 @@ PLACES = ("registry.example:5000/a/b:1.0", OTHER, "1.0-r0")
         ({"@id": "pkg:apk/alpine/zlib@1.0-r1"}, False),
         ({"@id": "pkg:oci/b", "subcomponents": [{"@id": "pkg:apk/alpine/zlib"}]}, True),
         ({"@id": "pkg:oci/b", "subcomponents": [{"@id": "pkg:apk/alpine/zlib@2"}, "pkg:apk/alpine/xz"]}, False),
+        ({"@id": "pkg:apk/alpine/zlib?arch=x86_64"}, False),
+        ({"@id": "pkg:apk/alpine/zlib?distro=alpine-3.20"}, False),
+        ({"@id": "pkg:apk/alpine/zlib@1.0-r0?arch=x86_64&distro=alpine-3.20"}, True),
+        ({"@id": "pkg:apk/alpine/zlib?arch=noarch"}, True),
+        ({"@id": "pkg:oci/b?arch=arm64&tag=1.0"}, False),
+        ({"@id": f"pkg:oci/b@{OTHER}?arch=arm64"}, True),
+        ({"@id": "pkg:apk/alpine/zlib", "subcomponents": ["pkg:apk/alpine/zlib"]}, True),
+        ({"@id": "pkg:apk/alpine/zlib@1.0-r0", "subcomponents": ["pkg:apk/alpine/zlib"]}, True),
+        ({"@id": "pkg:apk/alpine/zlib@9.0-r0", "subcomponents": ["pkg:apk/alpine/zlib"]}, False),
+        ({"@id": "pkg:apk/alpine/other", "subcomponents": ["pkg:apk/alpine/zlib"]}, False),
         ({"@id": "cpe:2.3:a:x:y:*:*:*:*:*:*:*:*"}, False),
         ("zlib", False),
     ],
 )
 def test_products_by_image_digest_name_and_purl(tmp_path: Path, product: Any, expected: bool) -> None:
-    told = judged(tmp_path, openvex(statement("not_affected", product, justification="component_not_present")), PLACES)
+    told = judged(tmp_path, told_by(statement("not_affected", product, justification="component_not_present")), PLACES)
     assert told == [("not_affected", True) if expected else ("", False)]
 
 
+def test_a_document_that_fits_nothing_excuses_nothing(tmp_path: Path) -> None:
+    document = told_by(statement("fixed", "a/other"), statement("fixed"))
+    images = [(f"a/{name}:1.0", "", "1.0-r0") for name in "bcd"]
+    assert judged(tmp_path, document, *images) == [NOTHING] * 3
+
+
 def test_a_finding_is_excused_only_if_every_place_that_shows_it_is(tmp_path: Path) -> None:
-    document = openvex(statement("fixed", {"@id": "pkg:oci/b?tag=1.0"}))
+    document = told_by(statement("fixed", {"@id": "pkg:oci/b?tag=1.0"}))
     both = judged(tmp_path, document, ("a/b:1.0", "", "1.0-r0"), ("a/b:2.0", "", "1.0-r0"))
     assert both == [("", False)]
     alone = judged(tmp_path / "alone", document, ("a/b:1.0", "", "1.0-r0"))
@@ -282,13 +300,13 @@ def test_the_latest_statement_counts_whatever_the_order(tmp_path: Path) -> None:
     late = statement("affected", "a/b", timestamp="2026-08-02T00:00:00.123456789Z", action_statement="x")
     early = statement("not_affected", "a/b", impact_statement="x", timestamp="2026-07-01T00:00:00Z")
     undated = statement("fixed", "a/b")
-    assert judged(tmp_path, openvex(late, early, undated), ("a/b:1", "", "1")) == [("affected", False)]
-    assert judged(tmp_path / "2", openvex(early, undated), ("a/b:1", "", "1")) == [("fixed", True)]
+    assert judged(tmp_path, told_by(late, early, undated), ("a/b:1", "", "1")) == [("affected", False)]
+    assert judged(tmp_path / "2", told_by(early, undated), ("a/b:1", "", "1")) == [("fixed", True)]
 
 
 def test_a_rule_can_ask_what_vex_says(tmp_path: Path) -> None:
     place = Place.create(tmp_path / "place", "vex: v.json\nrules: [r.yaml]\n")
-    (place.folder / "v.json").write_bytes(openvex(statement("affected", "a/b", action_statement="x")))
+    (place.folder / "v.json").write_bytes(told_by(statement("affected", "a/b", action_statement="x")))
     (place.folder / "r.yaml").write_text(
         "rules:\n  - {id: v, when: {vex: affected}, priority: P0, action: ticket, because: The vendor says so.}\n"
     )
@@ -302,7 +320,7 @@ def test_a_ticket_says_which_document_excuses(tmp_path: Path) -> None:
     place = Place.create(tmp_path / "place", "vex: v.json\n")
     said = statement("not_affected", {"@id": "pkg:oci/b", "subcomponents": ["pkg:apk/alpine/zlib"]},
                      justification="component_not_present", impact_statement="It is\nnot <b>there</b>.")  # fmt: skip
-    (place.folder / "v.json").write_bytes(openvex(said))
+    (place.folder / "v.json").write_bytes(told_by(said))
     entries = [entry(f"pkg:apk/alpine/{name}@1", "CVE-2026-0001") for name in ("zlib", "xz")]
     place.run(write(tmp_path / "s", a=report("a/b:1", "", entries)), NOW)
     [ticket] = place.ticket_bytes().values()
@@ -360,6 +378,73 @@ def test_references_of_cyclonedx(tmp_path: Path, affects: dict[str, Any], expect
 
 
 @pytest.mark.parametrize(
+    ("state", "status", "expected"),
+    [
+        ("not_affected", None, NOT), ("not_affected", "affected", NOT), ("not_affected", "unaffected", NOT),
+        ("not_affected", "unknown", NOTHING), ("false_positive", "unknown", NOTHING),
+        ("resolved", None, FIXED), ("resolved", "unaffected", FIXED), ("resolved", "affected", NOTHING),
+        ("resolved", "unknown", NOTHING), ("resolved_with_pedigree", "affected", NOTHING),
+        ("exploitable", "affected", ("affected", False)), ("exploitable", "unaffected", NOTHING),
+        ("in_triage", "unknown", ("under_investigation", False)),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("component", ["z", "deep"])
+def test_the_status_of_a_version_says_whether_it_is_meant(
+    tmp_path: Path, component: str, state: str, status: str | None, expected: tuple[str, bool]
+) -> None:
+    """`deep` names its version itself; the list of versions must not be passed over for that."""
+    told = {"version": "1.5", **({"status": status} if status else {})}
+    affects = {"ref": component, "versions": [told, {"version": "1.4"}]}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects, state=state)], components=COMPONENTS)
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [expected]
+
+
+def test_a_version_that_is_not_listed_is_not_meant(tmp_path: Path) -> None:
+    affects = {"ref": "deep", "versions": [{"version": "1.4"}, {"range": "vers:apk/>=1.6"}, {}]}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects)], components=COMPONENTS)
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ({"type": "container", "name": "a/b", "version": "1"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b"}, [NOT, NOT, NOTHING]),
+        ({"type": "container", "name": "x", "version": OTHER}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "purl": f"pkg:oci/x@{OTHER}"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "application", "purl": "pkg:npm/shop@2"}, [NOTHING, NOTHING, NOT]),
+        ({"type": "application", "purl": "pkg:npm/shop@3"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "application", "name": "Shop"}, [NOT, NOT, NOT]),
+        (None, [NOT, NOT, NOT]),
+    ],
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_part_of_an_image_is_judged_in_that_image(
+    tmp_path: Path, subject: dict[str, Any] | None, linked: bool, expected: list[tuple[str, bool]]
+) -> None:
+    """Not reachable in one image is not: not reachable wherever that package stands."""
+    told = {"serialNumber": f"urn:uuid:{SERIAL}", "components": COMPONENTS[:1]}
+    told |= {"metadata": {"component": {**subject, "bom-ref": "s"}}} if subject else {}
+    ref = f"urn:cdx:{SERIAL}/1#z" if linked else "z"
+    statements = {"vulnerabilities": [vulnerable({"ref": ref})]}
+    place = Place.create(tmp_path / "place", "vex: [v/*.json]\n")
+    (place.folder / "v").mkdir()
+    (place.folder / "v" / "a.json").write_bytes(cyclonedx(**told) if linked else cyclonedx(**told, **statements))
+    if linked:
+        (place.folder / "v" / "b.json").write_bytes(cyclonedx(**statements))
+    zlib = entry("pkg:apk/alpine/zlib@1.5", "CVE-2026-0001")
+    scan = write(
+        tmp_path / "s", a=report("a/b:1", OTHER, [zlib]), b=report("a/b:2", "", []),
+        c=report("a/c:1", "", [zlib]), d=report("a/d:1", "", [zlib, entry("pkg:npm/shop@2", "CVE-2026-0009")]),
+    )  # fmt: skip
+    place.run(scan, NOW)
+    found = verdicts(place)
+    here = [found[f"docker.io/a/{name}", "pkg:apk/alpine/zlib", "CVE-2026-0001"] for name in "bcd"]
+    by_asset = subject is not None and subject["type"] == "container"
+    assert here == ([NOT, NOTHING, NOTHING] if by_asset else expected)
+
+
+@pytest.mark.parametrize(
     ("state", "expected"),
     [("not_affected", ("not_affected", True)), ("false_positive", ("not_affected", True)),
      ("resolved", ("fixed", True)), ("resolved_with_pedigree", ("fixed", True)),
@@ -385,7 +470,9 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
     )
     (place.folder / "v" / "b.json").write_text(
         '{"bomFormat": "CycloneDX", "vulnerabilities": [\n{"analysis": {"state": "exploitabel"}},\n'
-        '{"id": "CVE-1", "analysis": {}, "affects": 3},\n{"id": "CVE-1", "analysis": {"detail": "x"}}]}'
+        '{"id": "CVE-1", "analysis": {}, "affects": 3},\n{"id": "CVE-1", "analysis": {"detail": "x"}},\n'
+        '{"id": "CVE-1", "analysis": {"state": "resolved", "justification": "code_not_there"},\n'
+        ' "affects": [{"ref": "x", "versions": [{"version": "1", "status": "unafected"}]}]}]}'
     )
     (place.folder / "v" / "c.json").write_text("{\n")
     with pytest.raises(ConfigError) as caught:
@@ -402,6 +489,9 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
         "v/b.json:2: vulnerability 1: field 'id' is missing",
         "v/b.json:3: vulnerability 2: affects: should be a list of mappings",
         "v/b.json:4: vulnerability 3: analysis: field 'state' is missing",
+        "v/b.json:5: vulnerability 4: analysis: there is no justification 'code_not_there'; "
+        "did you mean 'code_not_present'?",
+        "v/b.json:5: vulnerability 4: affects: versions: there is no status 'unafected'; did you mean 'unaffected'?",
         "v/c.json:2: no valid JSON: Expecting property name enclosed in double quotes; "
         "mend the document, or leave it out of `vex`",
     ]

@@ -62,6 +62,8 @@ class Year:
         self.wanted: dict[str, bool] = {}
         self.causes: Counter[str] = Counter()
         self.seen_states: Counter[str] = Counter()
+        self.moves: Counter[str] = Counter()
+        self.opened_by_rules = 0
         self.write()
         self.world.begin()
 
@@ -100,6 +102,8 @@ class Year:
         for action in told["actions"]:
             if action["kind"] in ("create", "close", "reopen"):
                 self.causes[action["cause"]] += 1
+                self.moves[action["tracker"]] += action["cause"] == "moved"
+                self.opened_by_rules += action["kind"] != "close" and world.week == 33
                 self.turns[action["key"]] += action["cause"] != "moved"
         for image in IMAGES:
             self.check(image)
@@ -170,8 +174,15 @@ def test_a_year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> N
         year.change_minds()
     # every state was there, and every reason to turn a ticket
     assert all(year.seen_states.values()), year.seen_states
-    assert {"new-findings", "fixed", "decided", "reappeared", "below-threshold"} <= set(year.causes)
-    assert year.causes["moved"]
+    assert {"new-findings", "fixed", "decided", "reappeared", "below-threshold", "retired"} <= set(year.causes)
+    # exceptions came to their end and decisions lapsed while the finding was there, and it came back to be done
+    for state in ("excepted", "decided", "snoozed", "unverified"):
+        assert year.world.passages[state, "open"], state
+    assert year.causes["decision-expired"]
+    # teams changed with tickets that were open, there and back, and rules with tickets that they closed and opened
+    assert year.moves["other"]
+    assert year.moves["default"]
+    assert year.opened_by_rules
     # no ticket was turned more often than what should be turned, and people turned it
     for key, turns in year.turns.items():
         assert turns <= year.allowed[key], (key, turns, year.allowed[key])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ EXPIRY = timedelta(days=60)
 IMAGES = tuple("abcdefgh")
 STILL = "h"
 """The image that is never built anew: what leaves it was withdrawn."""
+LEAVING = {25: "f", 40: "g"}
+"""The first week without each image that leaves the inventory."""
 PACKAGES = ("busybox", "zlib", "openssl", "curl")
 SEVERITIES = ("CRITICAL", "HIGH", "HIGH", "MEDIUM")
 EXCEPTIONS = (
@@ -35,6 +38,19 @@ EXCEPTIONS = (
 
 Finding = tuple[str, str, str]
 """Image, package, vulnerability."""
+_AWAITED: list[tuple[tuple[int, ...], Finding, str]] = [
+    ((6, 7, 8, 9), ("a", "zlib", "CVE-2026-0022"), "CRITICAL"),  # there when the exception ends
+    ((12, 13, 14, 15), ("c", "openssl", "CVE-2026-0023"), "CRITICAL"),
+    ((16, 17, 18, 32, 33), ("e", "zlib", "CVE-2026-0021"), "HIGH"),  # there when the rules change
+    ((16, 17, 18, 32, 33), ("h", "zlib", "CVE-2026-0021"), "HIGH"),
+    ((23, 24), ("f", "openssl", "CVE-2026-0020"), "CRITICAL"),  # there when the image leaves
+    ((38, 39), ("g", "openssl", "CVE-2026-0020"), "CRITICAL"),
+]
+PLANNED: dict[int, dict[Finding, str]] = {
+    week: {finding: severity for weeks, finding, severity in _AWAITED if week in weeks}
+    for week in range(53)
+}  # fmt: skip
+"""What is there in some weeks whatever chance brings, so that each kind of change meets something."""
 
 
 def asset(image: str) -> str:
@@ -63,6 +79,9 @@ class World:
     """Until when a person's decision holds on a finding, by id, and whether it is a `snooze` or `decided`."""
     acts_on_high: bool = True
     week: int = 0
+    states: dict[Finding, str] = field(default_factory=dict)
+    passages: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often a finding that stayed went from one state to another, from week to week."""
 
     @property
     def now(self) -> datetime:
@@ -86,8 +105,10 @@ class World:
         for image in IMAGES:
             if self.random.random() < 0.4:
                 self.arrive(image)
-        if self.week in (25, 40):
-            self.inventory.discard({25: "f", 40: "g"}[self.week])
+        if self.week == 17:  # nothing but what the rules of the next week leave out
+            self.there = {f: s for f, s in self.there.items() if f[0] not in ("e", STILL)}
+        self.there.update(PLANNED.get(self.week, {}))
+        self.inventory.discard(LEAVING.get(self.week, ""))
 
     def scan(self, folder: Path) -> tuple[Path, dict[str, int]]:
         """The reports of this week, and the weekly figures that they should give."""
@@ -156,9 +177,13 @@ class World:
     def buckets(self) -> dict[str, int]:
         """How many findings are in which state."""
         told = dict.fromkeys(("open", "excepted", "decided", "snoozed", "unverified"), 0)
+        before, self.states = self.states, {}
         for finding in self.believed:
             state = "excepted" if self.excepted(finding) else self.decision(finding)
-            told[state or ("unverified" if finding in self.unverified else "open")] += 1
+            state = state or ("unverified" if finding in self.unverified else "open")
+            self.states[finding] = state
+            self.passages[before.get(finding, ""), state] += finding in before
+            told[state] += 1
         return told
 
     def acts_on(self, finding: Finding) -> bool:

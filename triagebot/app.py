@@ -5,7 +5,7 @@ This is the composition root: it picks back ends, calls history and collects tab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,7 +23,7 @@ from triagebot.document import Told, tell
 from triagebot.errors import InputError, TrackerError, UnsafeError
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
-from triagebot.model import Action, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.scan import Loaded, Reading
 from triagebot.weekly import Posted
 
@@ -179,6 +179,10 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     Raises `UnsafeError` for a scan that is quarantined.
     """
     scan = loaded.scan
+    if options.record_only and scan.taken_at == options.now:
+        loaded.notes.append(
+            f"the reports of {scan.label} do not say when they were made: it counts as taken now (--taken-at says when)"
+        )
     scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
     name = snapshot_name(scan, loaded.content)
     recorded = {s.name: s for s in history.snapshots(options.stream)}
@@ -187,35 +191,62 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         history.accept(name)
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
+    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
+    last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
+    is_older = last is not None and snapshot.order < last.order
+    if last and is_older and options.record_only:
+        return _imported(history, loaded, snapshot, last, options, held)
     before = history.state(options.stream, keep_cache=not options.dry_run)
     if held and held.accepted:
         loaded.notes.append(f"scan {scan.label} was recorded before; this is how things stand after the last scan")
         return before, _last_coverage(history, before, loaded, name)
-    is_older = before.last is not None and scan.taken_at < before.last.taken_at
-    if before.last and is_older and not options.record_only:
+    if before.last and scan.taken_at < before.last.taken_at:
         raise InputError(
             scan.label, f"was taken {scan.taken_at:%Y-%m-%d %H:%M}, before the last recorded scan "
             f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
-    trusted = options.accept_drop or options.end_stream or is_older
+    trusted = options.accept_drop or options.end_stream
     reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:
-        raise UnsafeError(
-            f"scan {scan.label}", "suspect and set aside: " + "; ".join(reasons),
-            "look at the scanner; if the scan is right, run again with --accept-drop",
-        )  # fmt: skip
-    if is_older and not options.dry_run:
+        raise _set_aside(scan.label, reasons)
+    if is_older and not options.dry_run:  # taken at the same time as the last one
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
     step = diff.advance(before.belief, scan, scope)
-    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
     state = State(step.belief, step.changes, step.arithmetic, snapshot)
     if not options.dry_run:
         history.keep(options.stream, state, before.belief, step, scan)
     return state, scan.coverage
+
+
+def _imported(
+    history: History, loaded: Loaded, snapshot: Snapshot, last: Snapshot, options: Options, held: Snapshot | None
+) -> tuple[State, pl.DataFrame]:
+    """Take in a scan that comes before the last one; (what it says by itself, its coverage).
+
+    What follows from it for all later scans is derived once, by whoever asks next, and not by every import.
+    Raises `UnsafeError` for one that was set aside before.
+    """
+    if held and not held.accepted:
+        raise _set_aside(held.label, held.reasons)
+    if not (options.dry_run or held):
+        history.record(loaded.scan, snapshot.scope, loaded.content, ())
+    loaded.notes.append(
+        f"scan {snapshot.label} {'was recorded before' if held else 'is recorded'}; it is older than the last one "
+        f"({last.label}): these are the figures of it alone, and it falls into its place at the next run"
+    )
+    step = diff.advance(Belief.nothing(), loaded.scan)
+    return State(step.belief, step.changes, step.arithmetic, snapshot), loaded.scan.coverage
+
+
+def _set_aside(label: str, reasons: Sequence[str]) -> UnsafeError:
+    return UnsafeError(
+        f"scan {label}", "suspect and set aside: " + "; ".join(reasons),
+        "look at the scanner; if the scan is right, run again with --accept-drop",
+    )  # fmt: skip
 
 
 def _last_coverage(history: History, state: State, loaded: Loaded, name: str) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -25,6 +26,8 @@ ENDPOINT = "GITHUB_API_URL"
 """Where GitHub's API is; Actions sets it, also on an Enterprise Server."""
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+ELSEWHERE = "TRIAGEBOT_HISTORY"
+"""Where the history is, on a machine that keeps it elsewhere than the settings say."""
 
 _PLAIN = {
     "model_type": "should be a mapping (name: value)",
@@ -62,6 +65,8 @@ class Config:
     path: Path | None = None
     """The settings file; None where the defaults hold."""
     team_path: Path = Path("teams.yaml")
+    elsewhere: str = ""
+    """The history folder that the environment names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the environment holds of the variables that the settings name."""
     step_summary: Path | None = None
@@ -69,8 +74,8 @@ class Config:
 
     @property
     def history(self) -> Path:
-        """The history folder."""
-        return self.base / self.settings.history
+        """The history folder. `TRIAGEBOT_HISTORY` in the environment has the last word."""
+        return Path(self.elsewhere) if self.elsewhere else self.base / self.settings.history
 
 
 def load(path: Path | None) -> Config:
@@ -94,7 +99,7 @@ def load(path: Path | None) -> Config:
     return Config(
         base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
         _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
-        path, team_path, _secrets(settings), _step_summary(),
+        path, team_path, variable(ELSEWHERE), _secrets(settings), _step_summary(),
     )  # fmt: skip
 
 
@@ -112,6 +117,19 @@ def _secrets(settings: Settings) -> dict[str, str]:
         if isinstance(tracker, JiraSettings):
             named |= {tracker.token_env, tracker.user_env}
     return {name: value for name in named if (value := os.environ.get(name, "").strip())}
+
+
+def variable(name: str) -> str:
+    """What the environment holds of one variable; empty: nothing."""
+    return os.environ.get(name, "").strip()
+
+
+def whoami() -> str:
+    """Who is running this, for those who wait: the address of a run of Actions, else process and machine."""
+    address = "/".join(map(variable, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY")))
+    if run := variable("GITHUB_RUN_ID"):
+        return f"{address}/actions/runs/{run}"
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def shipped(name: str) -> Path:
@@ -194,6 +212,8 @@ def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
         return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
     if fault["type"] == "union_tag_not_found":
         return f"{_where(location, value)}field 'type' is missing"
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        said += suggest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
     if fault["type"] == "missing":
         return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
     return _told(tuple(location), value, said)

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, cast
 
 from triagebot.commands import Command, Malformed, read
-from triagebot.model import Decision, Remark, Ticket
+from triagebot.keys import bare
+from triagebot.model import Decision, Marker, Remark, Ticket
 
 SAID = "decided by a person"
 """How a ticket names a person's decision: the same whether it is read from a closing or from a marker."""
@@ -24,7 +25,7 @@ _LONGEST_REASON = 200
 
 @dataclass(frozen=True)
 class Held:
-    """A person's decision on one finding, until a day. `ticket`: the key under which it was made or is carried."""
+    """A person's decision on one finding, until a day. `ticket`: the key, without stream, of the ticket that tells."""
 
     until: date
     said: str = SAID
@@ -65,6 +66,10 @@ def carried(findings: Iterable[str], held: Mapping[str, Held]) -> tuple[tuple[st
     return tuple(sorted(entries)), told
 
 
+def _key(marker: Marker) -> str:
+    return bare(marker.key, marker.stream)
+
+
 def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
     """People can break a marker: what cannot be read of it holds nothing, or holds without its words."""
     marker = ticket.marker
@@ -72,12 +77,12 @@ def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
         finding, until, place = (*entry.split(":"), "", "")[:3]
         with suppress(ValueError):
             day = date.fromisoformat(until)
-            decision = Held(day, ticket=marker.key)
+            decision = Held(day, ticket=_key(marker))
             with suppress(ValueError, IndexError):
                 kind, at, by, because = marker.decisions[int(place)].split("|", 3)
                 if kind in _WORDS:
                     on = date.fromisoformat(at) if at else None
-                    decision = made(cast(Kind, kind), day, by, on, because, marker.key)
+                    decision = made(cast(Kind, kind), day, by, on, because, _key(marker))
             yield finding, decision
 
 
@@ -166,7 +171,7 @@ def _event(c: Command, ticket: Ticket) -> Event:
     if c.kind == "reopen":
         return c.at, None, ()
     day = c.at.astimezone(UTC).date()
-    return c.at, made(c.kind, c.until, c.by, day, c.because, ticket.marker.key), c.shown
+    return c.at, made(c.kind, c.until, c.by, day, c.because, _key(ticket.marker)), c.shown
 
 
 def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Event]:
@@ -174,7 +179,7 @@ def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Even
     at = ticket.closed_at or now
     because = ticket.closed_because or (f"of {ticket.duplicate_of}" if ticket.duplicate_of else "")
     for until in _closing(ticket, expiry, now):
-        said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, ticket.marker.key)
+        said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
         yield at, said, ticket.marker.shown
 
 

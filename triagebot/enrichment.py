@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from triagebot.files import suggest
 from triagebot.jsonplaces import Faulty, document, lines
 from triagebot.model import Schema, empty
 
@@ -91,21 +92,26 @@ def _kev_json(data: bytes) -> pl.DataFrame:
 
 def _kev_csv(data: bytes) -> pl.DataFrame:
     reader = csv.reader(io.StringIO(_text(data), newline=""))
-    header = next(reader, [])
-    if "cveID" not in header:
-        raise Faulty([(1, f"is no KEV catalogue: needs the column cveID, has {', '.join(header) or 'none'}"[:300])])
-    at = header.index("cveID")
-    use = header.index("knownRansomwareCampaignUse") if "knownRansomwareCampaignUse" in header else -1
     rows: list[tuple[str, bool]] = []
     faults: list[tuple[int, str]] = []
-    begins = reader.line_num + 1
-    for row in reader:
-        name = row[at].strip() if at < len(row) else ""
-        if _CVE.fullmatch(name):
-            rows.append((name.upper(), 0 <= use < len(row) and _is_ransomware(row[use])))
-        elif row:
-            faults.append((begins, f"'cveID' should be a CVE, not {name!r}"))
+    begins = 1
+    try:
+        header = next(reader, [])
+        if "cveID" not in header:
+            had = ", ".join(header)[:200] or "none"
+            raise Faulty([(1, f"is no KEV catalogue: needs the column cveID, has {had}{suggest('cveID', header)}")])
+        at = header.index("cveID")
+        use = header.index("knownRansomwareCampaignUse") if "knownRansomwareCampaignUse" in header else -1
         begins = reader.line_num + 1
+        for row in reader:
+            name = row[at].strip() if at < len(row) else ""
+            if _CVE.fullmatch(name):
+                rows.append((name.upper(), 0 <= use < len(row) and _is_ransomware(row[use])))
+            elif row:
+                faults.append((begins, f"'cveID' should be a CVE, not {name!r}"))
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        faults.append((begins, f"cannot be read: {error}"))
     if faults:
         raise Faulty(_shortened(faults))
     return _whole(pl.DataFrame(rows, schema=KEV, orient="row"))
@@ -133,7 +139,8 @@ def _epss_csv(data: bytes) -> pl.DataFrame:
     header = [name.strip() for name in text.partition("\n")[0].split(",")]
     if not {"cve", "epss"} <= set(header):
         had = ", ".join(header)[:200] or "none"
-        raise Faulty([(skipped + 1, f"is no EPSS table: needs the columns cve and epss, has {had}")])
+        near = "".join(suggest(name, header) for name in ("cve", "epss") if name not in header)
+        raise Faulty([(skipped + 1, f"is no EPSS table: needs the columns cve and epss, has {had}{near}")])
     try:
         told = pl.read_csv(text.encode(), infer_schema=False, truncate_ragged_lines=True, quote_char=None)
     except pl.exceptions.PolarsError as error:

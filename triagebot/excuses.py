@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import polars as pl
 
 from triagebot.files import Exemption
-from triagebot.rules import Aliases, Judge
-from triagebot.vex import Statement
+from triagebot.rules import VULNERABILITY, Aliases, Judge
+from triagebot.statements import Statement
 
 Excuse = Exemption | Statement
 """What is not a person's word on a ticket: an exception of the file, or a statement of a VEX document."""
@@ -27,8 +27,14 @@ def excused(findings: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Al
 
 
 def covers(e: Exemption, judge: Judge) -> pl.Series:
-    """Which findings an exception is about, whether it is in force or not."""
+    """Which findings an exception is about, whether it is in force or not.
+
+    One that names neither a package nor a vulnerability is about vulnerabilities: that an image is locked to a version
+    says nothing of a secret that lies in it.
+    """
     held = judge.holds({"severity": e.severity} if e.severity else {})
+    if e.package == e.vulnerability == "*":
+        held = held & judge.holds({"kind": VULNERABILITY})
     for name in ("asset", "source_package", "vulnerability", "team"):
         if (pattern := getattr(e, name)) != "*":
             held = held & judge.text(name, [pattern])
@@ -43,10 +49,15 @@ def in_force(e: Exemption, now: datetime) -> bool:
     return e.expires is None or now.astimezone(UTC).date() < e.expires
 
 
-def said(e: Excuse) -> str:
-    """What excuses, in words, for the ticket."""
+def link(e: Excuse) -> str:
+    """The ticket that carries the work, where an exception names one."""
+    return e.url if isinstance(e, Exemption) else ""
+
+
+def said(e: Excuse, with_link: bool = True) -> str:
+    """What excuses, in words, for the ticket. `with_link`: whether the address that it names is among them."""
     if isinstance(e, Statement):
         return e.said + (f" (until {e.until:%Y-%m-%d})" if e.until else "")
     until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
-    where = f" ({e.url})" if e.url else ""
+    where = f" ({e.url})" if e.url and with_link else ""
     return f"{e.kind}{until}: {e.reason}{where}, approved by {e.approved_by}"

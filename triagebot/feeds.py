@@ -1,17 +1,18 @@
 """Feeds from a path or a URL. What cannot be had is never a failed run: the last good copy is used, with a warning.
 
-A copy of each feed lies in the cache of the history. A URL is asked with the `ETag` and `Last-Modified` of that copy
-(RFC 9110, section 13), so that a feed that did not change is not sent again.
+A copy of each feed lies in the cache of the history, with its digest: one that was damaged is no copy. A URL is asked
+with the `ETag` and `Last-Modified` of that copy (RFC 9110, section 13), so that what did not change is not sent again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,10 +38,10 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Copy:
-    """What is known of the copy of a feed: where it comes from, when, and what its server calls this state."""
+    """What is known of the copy of a feed: when it was fetched, its digest, and what its server calls this state."""
 
-    source: str
     fetched: str
+    digest: str = ""
     etag: str = ""
     modified: str = ""
 
@@ -56,31 +57,38 @@ class Shelf:
 
     def read(self, name: str, source: str, base: Path, parse: Callable[[bytes], T], nothing: T) -> T:
         """The feed; the copy of it where it cannot be had or understood; nothing where there is no copy either."""
-        held = self._held(name, source)
-        if held and not self.ask and _is_url(source):
-            with suppress(Faulty, OSError):
-                return parse(self._file(name, source).read_bytes())
+        is_url = _is_url(source)
+        kept = self._kept(name, source)
         try:
-            data, fresh = self._asked(source, held) if _is_url(source) else (_contents(base / source), Copy(source, ""))
-            if data is None:
-                return parse(self._file(name, source).read_bytes())
+            if is_url and not self.ask:
+                if kept:
+                    return parse(kept[1])
+                raise Unreachable("was not asked for")
+            answer = self._asked(source, kept[0] if kept else None) if is_url else _contents(base / source)
+            if answer is None and kept:
+                return parse(kept[1])
+            data, fresh = answer or (b"", Copy(""))
             made = parse(data)
         except (Unreachable, Faulty, OSError) as error:
-            return self._stale(name, source, held, parse, nothing, _said(error))
+            return self._instead(name, source, parse, nothing, kept, _said(error).replace(source, _told(source)))
         if self.keep:
             self._put(name, source, data, fresh)
         return made
 
-    def _stale(self, name: str, source: str, held: Copy | None, parse: Callable[[bytes], T], nothing: T, why: str) -> T:
-        if held:
-            with suppress(Faulty, OSError):
-                made = parse(self._file(name, source).read_bytes())
-                self.warnings.append(f"feeds.{name}: {source}: {why}; the copy of {held.fetched[:10]} is used")
+    def _instead(
+        self, name: str, source: str, parse: Callable[[bytes], T], nothing: T, kept: tuple[Copy, bytes] | None, why: str
+    ) -> T:
+        """What is used where a feed cannot be: its copy, or nothing; a warning says which."""
+        warned = f"feeds.{name}: {_told(source)}: {why}"
+        if kept:
+            with suppress(Faulty):
+                made = parse(kept[1])
+                self.warnings.append(f"{warned}; the copy of {kept[0].fetched[:10]} is used")
                 return made
-        self.warnings.append(f"feeds.{name}: {source}: {why}; there is no copy of it: rules see no {name}")
+        self.warnings.append(f"{warned}; there is no copy of it: rules see no {name}")
         return nothing
 
-    def _asked(self, url: str, held: Copy | None) -> tuple[bytes | None, Copy]:
+    def _asked(self, url: str, held: Copy | None) -> tuple[bytes, Copy] | None:
         """(content, what is known of it); None: the copy is what the server has."""
         import requests  # noqa: PLC0415 - heavy, and only where a feed comes from afar
         import tenacity  # noqa: PLC0415
@@ -100,31 +108,33 @@ class Shelf:
         except (requests.RequestException, _ServerFault) as error:
             raise Unreachable(f"cannot be reached: {_short(error)}") from error
         if status == 304 and held:
-            return None, held
+            return None
         if status != 200:
             raise Unreachable(f"was answered with HTTP {status}")
-        return data, Copy(url, "", headers.get("ETag", ""), headers.get("Last-Modified", ""))
+        return data, Copy("", etag=headers.get("ETag", ""), modified=headers.get("Last-Modified", ""))
 
     # -- copies ------------------------------------------------------------------------------------------
 
     def _file(self, name: str, source: str) -> Path:
         return self.folder / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
 
-    def _held(self, name: str, source: str) -> Copy | None:
+    def _kept(self, name: str, source: str) -> tuple[Copy, bytes] | None:
+        """The copy. One that is not what was written is none: the feed is then asked for in full."""
+        file = self._file(name, source)
         try:
-            told = json.loads(self._file(name, source).with_suffix(".json").read_text(encoding="utf-8"))
-            return Copy(**told) if self._file(name, source).exists() else None
+            copy = Copy(**json.loads(file.with_suffix(".json").read_text(encoding="utf-8")))
+            data = file.read_bytes()
         except (OSError, ValueError, TypeError):
             return None
+        return (copy, data) if copy.digest == _digest(data) else None
 
     def _put(self, name: str, source: str, data: bytes, fresh: Copy) -> None:
         file = self._file(name, source)
+        told = replace(fresh, fetched=self.now.isoformat(), digest=_digest(data))
         with suppress(OSError):  # a copy is a help for later; a full disk is told by what must be written
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not (file.exists() and file.read_bytes() == data):
-                _write(file, data)
-            told = {**asdict(fresh), "source": source, "fetched": self.now.isoformat()}
-            _write(file.with_suffix(".json"), json.dumps(told, indent=1).encode())
+            _write(file, data)
+            _write(file.with_suffix(".json"), json.dumps(asdict(told), indent=1).encode())
 
 
 def gather(settings: FeedSettings, base: Path, shelf: Shelf) -> Feeds:
@@ -153,14 +163,19 @@ def _get(requests: Any, url: str, asked: dict[str, str]) -> tuple[int, Any, byte
         return answer.status_code, answer.headers, bytes(data)
 
 
-def _contents(path: Path) -> bytes:
+def _contents(path: Path) -> tuple[bytes, Copy]:
     if path.stat().st_size > LARGEST:
         raise Unreachable(f"is larger than {LARGEST // 1024**2} MiB")
-    return path.read_bytes()
+    return path.read_bytes(), Copy("")
 
 
 def _is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
+
+
+def _told(source: str) -> str:
+    """A source as it may be printed: who names a password in an address does not want to read it in a log."""
+    return re.sub(r"(?<=://)[^/@]*@", "", source).partition("?")[0] if _is_url(source) else source
 
 
 def _said(error: Exception) -> str:
@@ -175,6 +190,10 @@ def _short(error: Exception) -> str:
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
     return f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _write(path: Path, data: bytes) -> None:

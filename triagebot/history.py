@@ -33,7 +33,7 @@ from triagebot.trend import EVENTS, Point
 
 _TABLES = ("occurrences", "coverage", "aliases", "ratings")
 _BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
-_CACHE_VERSION = "2"
+_CACHE_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Snapshot:
     accepted: bool
     reasons: tuple[str, ...]
     scope: Scope
+
+    @property
+    def order(self) -> tuple[datetime, bool, str, str]:
+        """Its place among the others, whichever came in first. The end of a stream is behind all of its time."""
+        return self.taken_at, self.scope.end_stream, self.label, self.name
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class History:
     # -- snapshots ---------------------------------------------------------------------------------------
 
     def snapshots(self, stream: str | None = None) -> list[Snapshot]:
-        """The recorded scans, oldest first."""
+        """The recorded scans, in their order: the oldest first."""
         self.written()
         return self._snapshots(stream)
 
@@ -101,7 +106,7 @@ class History:
             )  # fmt: skip
             if stream in (None, snapshot.stream):
                 found.append(snapshot)
-        return sorted(found, key=lambda s: (s.taken_at, s.name))
+        return sorted(found, key=lambda s: s.order)
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.

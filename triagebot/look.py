@@ -13,6 +13,7 @@ from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
+from triagebot.grouping import Grouping, Room
 from triagebot.history import History, State
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
@@ -20,7 +21,7 @@ from triagebot.owners import Ownership
 from triagebot.seen import Options, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "beside", "look"]
+__all__ = ["Options", "View", "beside", "judge", "look"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,11 @@ def look(
 ) -> View:
     """List the trackers, and judge what is believed.
 
-    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait.
+    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait. With
+    `record_only` no ticket is wanted: no tracker is asked, and feeds are read from the copy, once there is one.
     """
-    trackers = connected(config, options)
+    importing = options.record_only
+    trackers = {} if importing else connected(config, options)
     known = history.tickets()
     seen = listed(config, history, trackers, known, options, keep)
     warnings = list(seen.warnings)
@@ -74,17 +77,17 @@ def look(
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
-    outside = look_outside(config, options.now, keep, ask=not every)
+    outside = look_outside(config, options.now, keep or (importing and not options.dry_run), not (every or importing))
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
-    judged = _judge(config, state.belief, ownership, outside, options.now)
-    grouping = group.Grouping(
+    judged = judge(config, state.belief, ownership, outside, options.now)
+    grouping = Grouping(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
-    room = None if every else group.Room(config.settings.limits.new_tickets, broken)
-    drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
+    room = None if every else Room(config.settings.limits.new_tickets, broken)
+    drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
         state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings),
@@ -103,7 +106,7 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
-    judged = _judge(config, state.belief, ownership, outside, options.now)
+    judged = judge(config, state.belief, ownership, outside, options.now)
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
 
@@ -120,7 +123,8 @@ def by_alias(belief: Belief) -> dict[str, list[str]]:
     return aliases
 
 
-def _judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+def judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+    """The findings, each with the rule that decides on it and what excuses it (an index into `View.excuses`)."""
     aliases = by_alias(belief)
     table = findings(belief, ownership.team_of, now, config.settings.severity_sources, outside.feeds)
     covered = excused(table, config.exemptions, aliases, now)

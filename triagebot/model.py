@@ -57,6 +57,7 @@ GONE: Schema = {
     "asset": pl.String, "package": pl.String, "vulnerability": pl.String, "how": pl.String, "at": TIME,
     "label": pl.String, "tag": pl.String, "digest": pl.String, "installed_version": pl.String,
     "tag_after": pl.String, "digest_after": pl.String, "version_after": pl.String, "first_seen": TIME,
+    "source_package": pl.String,
 }  # fmt: skip
 """Findings that were believed once and are not now, with the evidence."""
 
@@ -224,6 +225,8 @@ class Line:
     title: str
     url: str
     excuse: str = ""
+    excuse_url: str = ""
+    """Where the work is tracked, if the excuse says so."""
     others: tuple[str, ...] = ()
     """What other sources say of its severity."""
 

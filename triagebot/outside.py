@@ -16,7 +16,7 @@ from triagebot.config import Config
 from triagebot.enrichment import Feeds
 from triagebot.errors import ConfigError
 from triagebot.feeds import Shelf, gather
-from triagebot.vex import Statement
+from triagebot.statements import Document, Statement
 
 _NAMED = 5
 
@@ -51,7 +51,7 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
     return Outside(feeds, statements, tuple(warnings))
 
 
-def _documents(config: Config) -> tuple[list[vex.Document], list[str]]:
+def _documents(config: Config) -> tuple[list[Document], list[str]]:
     contents: list[tuple[str, bytes]] = []
     unused: list[str] = []
     for pattern in config.settings.vex:

@@ -16,6 +16,7 @@ from typing import assert_never
 from triagebot import decisions, sla
 from triagebot.decisions import Held
 from triagebot.files import Limits
+from triagebot.keys import bare
 from triagebot.model import (
     Action,
     Cause,
@@ -88,6 +89,10 @@ class _Planner:
                 self.tickets[ticket.marker.key].append(ticket)
         self.homes = {x.id: d.key for d in drafts if d.key not in foreign and d.want is Want.OPEN for x in d.lines}
         self.excused = {x.id for d in drafts for x in d.excused}
+        self.told: dict[str, list[str]] = defaultdict(list)
+        """What tickets of a key decide, also on what is not there now: it may be there again before the day."""
+        for finding, decision in held.items():
+            self.told[decision.ticket].append(finding)
         self.old_dues = {f: t.marker.due for ts in self.tickets.values() for t in ts
                          if t.is_open and t.marker.key in foreign for f in t.marker.shown}  # fmt: skip
 
@@ -278,7 +283,8 @@ class _Planner:
             dues.append(old.due)
         due = min([d for d in (text.day(draft.due), *dues) if d], default="")
         facts = self.facts[draft.tracker]
-        held, said = decisions.carried((x.id for x in draft.excused), self.held)
+        carried = dict.fromkeys([*(x.id for x in draft.excused), *self.told.get(bare(draft.key, draft.stream), ())])
+        held, said = decisions.carried(carried, self.held)
         assignees = facts.assignable(draft.place, draft.assignees)
         marker = Marker(
             key=old.key if old and old.key in draft.former_keys else draft.key, stream=draft.stream,

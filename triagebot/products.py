@@ -14,6 +14,11 @@ from packageurl import PackageURL
 from triagebot.identity import package_of, parse_image, qualify
 
 _IMAGE_TYPES = ("oci", "docker")
+_NARROWING = {"arch", "distro", "os", "platform", "classifier"}
+"""Qualifiers that mean some builds only. Scanners do not tell us these: a version or digest implies them, more or less;
+without one the purl would be taken for more than it says."""
+_SOURCE_ARCH = ("source", "src")
+_EVERY_ARCH = (*_SOURCE_ARCH, "all", "any", "noarch")
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class Product:
     """What a statement is about. An empty field stands for any.
 
     `asset`: the image repository; `image`: its last part alone, where no registry is named; `package`: without
-    version; `origin`: likewise, a source package; `beside`: a package that must stand in the same image; `within`: a
-    range of versions (https://github.com/package-url/vers-spec).
+    version; `origin`: likewise, a source package; `beside`: a package (`@` its version, where that is told) that must
+    stand in the same image; `within`: a range of versions (https://github.com/package-url/vers-spec).
     """
 
     asset: str = ""
@@ -54,7 +59,7 @@ class Product:
         """This, as a subcomponent of an image or of a package."""
         if of.is_image:
             return replace(of, package=self.package, origin=self.origin, version=self.version, within=self.within)
-        return replace(self, beside=of.package)
+        return replace(self, beside=f"{of.package}@{of.version}" if of.version else of.package)
 
 
 def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]]:
@@ -105,6 +110,8 @@ def of_purl(purl: str) -> Product | None:
         return None
     told = parsed.qualifiers if isinstance(parsed.qualifiers, dict) else {}
     version = parsed.version or ""
+    if not version and any(name in _NARROWING and value not in _EVERY_ARCH for name, value in told.items()):
+        return None
     if parsed.type in _IMAGE_TYPES:
         return _of_image_purl(parsed, told, version)
     package = package_of(purl)
@@ -112,7 +119,7 @@ def of_purl(purl: str) -> Product | None:
         version = f"{told['epoch']}:{version}" if version else ""
     if parsed.type == "golang":
         version = version.removeprefix("v")
-    if told.get("arch") in ("source", "src"):
+    if told.get("arch") in _SOURCE_ARCH:
         return Product(origin=package, version=version)
     return Product(package=package, version=version)
 

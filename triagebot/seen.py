@@ -13,6 +13,7 @@ from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
+from triagebot.keys import bare
 from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
 from triagebot.trackers import Known, Listing, Tracker, connect
 
@@ -194,8 +195,9 @@ def _deleted(
         until = (since + config.settings.decision_expiry).date()
         if options.now.date() < until:
             warnings.append(f"{known.ticket.id} was deleted; what it showed is not filed again until {until}")
-            decision = decisions.made("deleted", until, "", since.date(), "", known.ticket.marker.key)
-            held |= dict.fromkeys(known.ticket.marker.shown, decision)
+            marker = known.ticket.marker
+            decision = decisions.made("deleted", until, "", since.date(), "", bare(marker.key, marker.stream))
+            held |= dict.fromkeys(marker.shown, decision)
     return held
 
 

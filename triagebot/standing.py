@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from triagebot import keys
 from triagebot.decisions import Held
 from triagebot.excuses import covers, in_force
 from triagebot.files import Exemption
@@ -70,21 +71,10 @@ def decided(judged: pl.DataFrame, held: Mapping[str, Held]) -> dict[tuple[str, s
 
 
 def _decided(free: pl.DataFrame, held: Mapping[str, Held]) -> Iterator[tuple[dict[str, Any], Held]]:
-    near = free.filter(_near(held)) if held else free.clear()
-    for row in near.select([*FINDING, "verified"]).iter_rows(named=True):
+    named = {decision.ticket for decision in held.values()}
+    for row in keys.near(free, named).select([*FINDING, "verified"]).iter_rows(named=True):
         if decision := held.get(finding_id(row["asset"], row["package"], row["vulnerability"])):
             yield row, decision
-
-
-def _near(held: Mapping[str, Held]) -> pl.Expr:
-    """Which findings decisions can be on: ids are hashes, so only rows that can be meant are hashed."""
-    keys = {decision.ticket.partition("@")[0] for decision in held.values()}
-    assets = sorted(key.partition(":")[2] for key in keys if key.startswith("image:"))
-    sources = sorted(key.split(":", 2)[2] for key in keys if key.startswith("upgrade:"))
-    if "" in keys:
-        return pl.lit(True)  # one whose ticket nobody named
-    name = pl.col("package").str.extract(r"([^/]+)$")
-    return pl.col("asset").is_in(assets) | pl.col("source_package").is_in(sources) | name.is_in(sources)
 
 
 def notices(

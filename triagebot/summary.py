@@ -10,12 +10,12 @@ from datetime import date, datetime
 import polars as pl
 
 from triagebot.files import TeamFile
-from triagebot.identity import NO_IMAGE
+from triagebot.looked import IMAGE, missing
+from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import number, percent, shares
 from triagebot.standing import Buckets, Notice
 
-IMAGE = ["asset", "tag"]
 VULNERABILITY = "vulnerability"
 
 
@@ -160,25 +160,16 @@ def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str
     """Counts of a scan's coverage. `listed`: (asset, tag) of the inventory; an empty tag stands for any."""
     reports = Counter(told["status"].to_list())
     failures = tuple(told.filter(pl.col("status") != "scanned").select("report", "error").iter_rows())
-    told, shown = _images(told), _images(shown)
+    absent = missing(told, shown, listed)
+    told = _images(told)
     worked = told.filter(pl.col("status") == "scanned")
     failed = told.filter(pl.col("status") != "scanned")
-    here = set(told.select(IMAGE).unique().iter_rows())
-    assets = {asset for asset, _ in here}
-    believed = set(shown.filter(~pl.col("verified")).select(IMAGE).unique().iter_rows()) - here
-    absent = {(a, t) for a, t in listed if ((a, t) not in here if t else a not in assets)}
-    absent = {(a, t) for a, t in absent if t or not any(b == a for b, _ in believed)}
     images_failed = failed.select(IMAGE).unique()
     return Coverage(
         reports["scanned"], reports.total() - reports["scanned"],
         worked.select(IMAGE).n_unique() - _both(worked, images_failed),
-        images_failed.height, len(believed | absent), failures,
+        images_failed.height, len(absent), failures,
     )  # fmt: skip
-
-
-def _images(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
-    return table.filter(~pl.col("asset").str.contains(NO_IMAGE))
 
 
 def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:

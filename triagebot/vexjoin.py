@@ -13,8 +13,8 @@ import polars as pl
 
 from triagebot.model import FINDING, TIME, Schema
 from triagebot.products import FIELDS, rows
+from triagebot.statements import Statement
 from triagebot.versions import satisfies
-from triagebot.vex import Statement
 
 _KEYS = ("asset", "image", "digest", "package", "origin")
 """What a statement is joined by where it names it; the rest is compared afterwards."""
@@ -31,7 +31,7 @@ def judged(
     """
     covered = _covered(shown, statements, aliases)
     if covered.is_empty():
-        return findings.select(vex=pl.lit(""), stated=pl.lit(None, dtype=pl.Int32))
+        return findings.select(vex=pl.repeat("", pl.len()), stated=pl.repeat(None, pl.len(), dtype=pl.Int32))
     today = now.astimezone(UTC).date()
     excusing = [i for i, statement in enumerate(statements) if statement.is_excusing(today)]
     places = shown.with_row_index("place").join(
@@ -76,9 +76,7 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
             origin=pl.when(pl.col("source_package") != "").then(
                 pl.col("package").str.extract(r"^(.*/)").fill_null("") + pl.col("source_package")
             ).otherwise(pl.lit("")),
-            bare_version=pl.when(pl.col("package").str.starts_with("pkg:golang/"))
-            .then(pl.col("installed_version").str.strip_prefix("v"))
-            .otherwise("installed_version"),
+            bare_version=_bare_version(),
         )
     )  # fmt: skip
     if places.is_empty():
@@ -94,6 +92,12 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
         .unique("place", keep="last", maintain_order=True)
         .select("place", "vulnerability", "statement")
     )
+
+
+def _bare_version() -> pl.Expr:
+    """The installed version as products spell it: Go's goes without its `v`."""
+    is_go = pl.col("package").str.starts_with("pkg:golang/")
+    return pl.when(is_go).then(pl.col("installed_version").str.strip_prefix("v")).otherwise("installed_version")
 
 
 def _table(statements: Sequence[Statement]) -> pl.DataFrame:
@@ -136,7 +140,11 @@ def _beside(found: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     """Statements on a part of a package count where that package is known to stand in the same image."""
     if not (found["beside_"] != "").any():
         return found
-    known = shown.select("asset", "tag", pl.col("package").alias("beside_")).unique()
+    named = shown.select("asset", "tag", "package", version=_bare_version())
+    known = pl.concat([
+        named.select("asset", "tag", beside_="package"),
+        named.select("asset", "tag", beside_=pl.format("{}@{}", "package", "version")),
+    ]).unique()  # fmt: skip
     stands = found.join(known, on=["asset", "tag", "beside_"], how="semi")
     return pl.concat([found.filter(pl.col("beside_") == ""), stands])
 

@@ -21,8 +21,8 @@ from triagebot.decisions import Held
 from triagebot.files import Exemption
 from triagebot.identity import is_cve
 from triagebot.model import FINDING
+from triagebot.openvex import CONTEXT
 from triagebot.products import purl_of_image, purl_of_package
-from triagebot.vex import OPENVEX
 
 _HARMLESS = ("false-positive", "not-affected")
 _LINKS = {
@@ -81,7 +81,7 @@ def document(
     ]
     said = json.dumps(statements, sort_keys=True)
     return {
-        "@context": OPENVEX,
+        "@context": CONTEXT,
         "@id": f"urn:triagebot:vex:{hashlib.sha256(said.encode()).hexdigest()[:32]}",
         "author": author,
         "role": "Vulnerability triage",

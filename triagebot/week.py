@@ -229,7 +229,8 @@ def _images(s: Summary, w: Span | None) -> list[Block]:
     said += f" ({signed(change)})" if change else ""
     if s.images_serious_excepted:
         are = "is" if s.images_serious_excepted == 1 else "are"
-        said += f"; {number(s.images_serious_excepted)} of these {are} wholly covered by exceptions"
+        excepted = f"{number(s.images_serious_excepted)} of {number(s.images_serious)}"
+        said += f"; {excepted} images with critical or high {are} on the exception list"
     return [Paragraph(line(f"{said}."))]
 
 

@@ -128,7 +128,9 @@ def _linked(line: Any) -> list[Node]:
 
 
 def _excuse(line: Any) -> list[Node]:
-    return [*text(line.vulnerability), *words(" in "), *code(line.name), *words(": "), *text(line.excuse)]
+    address = markdown_url(line.excuse_url)
+    where = [*words(" ("), *text(address, link=address), *words(")")] if address else []
+    return [*text(line.vulnerability), *words(" in "), *code(line.name), *words(": "), *text(line.excuse), *where]
 
 
 def _closing(v: Values) -> list[Node]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from triagebot.render import adf_nodes
+from triagebot.render import adf_nodes as adf
 from triagebot.render.escape import markdown_code, markdown_text, markdown_url, plain, wiki_code, wiki_text
 
 Style = Literal["words", "strong", "text", "code"]
@@ -169,31 +169,31 @@ def _pieces(said: Line, forms: _Forms) -> str:
     return told
 
 
-def _nodes(block: Block) -> list[adf_nodes.Node]:
+def _nodes(block: Block) -> list[adf.Node]:
     match block:
         case Heading():
-            return [adf_nodes.heading("".join(piece.what for piece in block.line))]
+            return [adf.heading("".join(piece.what for piece in block.line))]
         case Paragraph():
-            return [adf_nodes.paragraph(_inline(block.line))]
+            return [adf.paragraph(_inline(block.line))]
         case Table():
-            return adf_nodes.table(block.heads, [[_inline(cell) for cell in row] for row in block.rows], block.more)
+            return adf.table(block.heads, [[_inline(cell) for cell in row] for row in block.rows], block.more)
         case Bullets():
-            return adf_nodes.bullets([_inline(item) for item in block.items], block.more)
+            return adf.bullets([_inline(item) for item in block.items], block.more)
         case Chart():
-            said = [*adf_nodes.words(f"{block.title}: see the attached picture "), *adf_nodes.code(block.picture)]
-            return [adf_nodes.paragraph(said)] if block.picture else []
+            said = [*adf.words(f"{block.title}: see the attached picture "), *adf.code(block.picture)]
+            return [adf.paragraph(said)] if block.picture else []
 
 
-def _inline(said: Line) -> list[adf_nodes.Node]:
-    nodes: list[adf_nodes.Node] = []
+def _inline(said: Line) -> list[adf.Node]:
+    nodes: list[adf.Node] = []
     for piece in said:
         address = markdown_url(piece.link)
         if piece.style == "strong":
-            nodes += [{"type": "text", "text": piece.what, "marks": [{"type": "strong"}]}] if piece.what else []
+            nodes += adf.strong(piece.what) if piece.what else []
         elif piece.style == "code":
-            nodes += adf_nodes.text(piece.what, "code", link=address)
+            nodes += adf.text(piece.what, "code", link=address)
         elif piece.style == "text" or address:
-            nodes += adf_nodes.text(piece.what, link=address)
+            nodes += adf.text(piece.what, link=address)
         else:
-            nodes += adf_nodes.words(piece.what)
+            nodes += adf.words(piece.what)
     return nodes

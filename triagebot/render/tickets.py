@@ -99,6 +99,7 @@ def content_digest(draft: Draft, due: str) -> str:
 
     def line(x: Line) -> list[Any]:
         told = [x.id, x.severity, x.priority, x.rule, x.installed, x.fixed, x.tags, x.title, x.excuse]
+        told += [x.excuse_url] if x.excuse_url else []
         return [*told, x.severity_source, x.others] if x.others else told
 
     said = [

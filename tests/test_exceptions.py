@@ -1,0 +1,200 @@
+"""Exceptions through whole runs: what each field matches, the day on which one ends, and what is said of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Place
+from reports import trivy, vulnerability, write
+
+from triagebot import app, config
+from triagebot.document import Told
+from triagebot.explain import explained
+from triagebot.look import Options
+
+NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
+TEAMS = """teams: {one: {name: One}, two: {name: Two}}
+unowned: one
+images: [{match: "*/b", team: two}]
+"""
+EVERYTHING = {("a", "zlib"), ("a", "libssl3"), ("b", "zlib"), ("b", "libssl3")}
+
+
+def report(image: str) -> dict[str, Any]:
+    """zlib (critical, also called GHSA-aaaa-bbbb-cccc) and libssl3 (high, of openssl) in one image."""
+    entries = [
+        {**vulnerability("CVE-2026-0001", "zlib", severity="CRITICAL"), "VendorIDs": []},
+        vulnerability("CVE-2026-0002", "libssl3"),
+    ]
+    made = trivy(f"registry.example/x/{image}:1", entries)
+    made["Results"][0]["Packages"] = [{"Name": "zlib", "SrcName": "zlib"}, {"Name": "libssl3", "SrcName": "openssl"}]
+    return made
+
+
+def alias(image: str) -> dict[str, Any]:
+    """A Grype report of the same image, which tells the alias."""
+    matches = [{
+        "vulnerability": {"id": "GHSA-aaaa-bbbb-cccc", "severity": "Critical", "fix": {"versions": ["1.0-r1"],
+                                                                                       "state": "fixed"}},
+        "relatedVulnerabilities": [{"id": "CVE-2026-0001", "severity": "Critical"}],
+        "artifact": {"name": "zlib", "version": "1.0-r0", "type": "apk", "purl": "pkg:apk/alpine/zlib@1.0-r0"},
+    }]  # fmt: skip
+    target = {"userInput": f"registry.example/x/{image}:1", "repoDigests": [], "tags": []}
+    return {
+        "matches": matches, "source": {"type": "image", "target": target}, "descriptor": {"name": "grype"},
+        "distro": {"name": "alpine"},
+    }  # fmt: skip
+
+
+class Case:
+    """A place with exceptions, and one scan of two images."""
+
+    def __init__(self, folder: Path, *exceptions: str) -> None:
+        self.place = Place.create(folder / "place", "rules: [e.yaml]\nteams: t.yaml\n")
+        (self.place.folder / "t.yaml").write_text(TEAMS)
+        (self.place.folder / "e.yaml").write_text("exceptions:\n" + "".join(f"  - {{{e}}}\n" for e in exceptions))
+        self.scan = write(folder / "s", a=report("a"), b=report("b"), c=alias("a"))
+
+    def run(self, day: int = 0) -> Told:
+        return self.place.run(self.scan, NOW, later=day * DAY)
+
+    def excepted(self, day: int = 0) -> set[tuple[str, str]]:
+        view = app.standing(config.load(self.place.folder / "triagebot.yaml"), Options(now=NOW + day * DAY))
+        rows = view.judged.filter(view.judged["excused"].is_not_null()).select("asset", "package").iter_rows()
+        return {(asset.rpartition("/")[2], package.rpartition("/")[2]) for asset, package in rows}
+
+
+SAID = "kind: accepted-risk, reason: Agreed, approved_by: alice, expires: 2026-06-01"
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("asset: '*/a'", {("a", "zlib"), ("a", "libssl3")}),
+        ("asset: registry.example/x/a", {("a", "zlib"), ("a", "libssl3")}),
+        ("asset: a", set()),
+        ("package: 'pkg:apk/alpine/zlib'", {("a", "zlib"), ("b", "zlib")}),
+        ("package: 'pkg:apk/*'", EVERYTHING),
+        ("package: zlib", {("a", "zlib"), ("b", "zlib")}),
+        ("package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: lib", set()),
+        ("source_package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
+        ("source_package: libssl3", set()),
+        ("vulnerability: CVE-2026-0001", {("a", "zlib"), ("b", "zlib")}),
+        ("vulnerability: GHSA-aaaa-bbbb-cccc", {("a", "zlib"), ("b", "zlib")}),
+        ("vulnerability: 'GHSA-*'", {("a", "zlib"), ("b", "zlib")}),
+        ("vulnerability: 'CVE-2026-000?'", EVERYTHING),
+        ("asset: '*/a', vulnerability: GHSA-aaaa-bbbb-cccc", {("a", "zlib")}),
+        ("package: 'pkg:*', team: two", {("b", "zlib"), ("b", "libssl3")}),
+        ("package: 'pkg:*', team: 'o*'", {("a", "zlib"), ("a", "libssl3")}),
+        ("package: 'pkg:*', severity: high", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: 'pkg:*', severity: [high, critical]", EVERYTHING),
+        ("asset: '*/b', package: zlib, severity: high", set()),
+    ],
+)
+def test_all_that_is_named_must_match(tmp_path: Path, named: str, expected: set[tuple[str, str]]) -> None:
+    case = Case(tmp_path, f"{named}, {SAID}")
+    told = case.run().document
+    assert case.excepted() == expected
+    assert told["findings"]["excepted"] == len(expected)
+    assert told["findings"]["open"] == 4 - len(expected)
+    assert sum(row["excepted"] for row in told["totals"].values()) == len(expected)
+
+
+def test_an_excepted_finding_leaves_what_is_to_be_done(tmp_path: Path) -> None:
+    case = Case(tmp_path, f"package: zlib, {SAID}")
+    case.run()
+    text = next(t for name, t in case.place.ticket_bytes().items() if "-a-" in name).decode()
+    done, _, excused = text.partition("### Excused")
+    assert "CVE-2026-0001" not in done
+    assert "CVE-2026-0002" in done
+    assert "[P2]" in done
+    assert "- CVE-2026-0001 in `zlib`: accepted-risk until 2026-06-01: Agreed, approved by alice" in excused
+
+
+def test_the_last_exception_closes_and_its_end_opens_again_on_that_day(tmp_path: Path) -> None:
+    case = Case(tmp_path, f"asset: '*/b', {SAID}")
+    assert case.run().document["plan"]["create"] == 1
+    for day in (1, 28):  # 2026-05-31
+        assert case.run(day).document["plan"]["create"] == 0
+    told = case.run(29).document  # 2026-06-01: the day that `expires` names
+    assert [(a["kind"], a["key"]) for a in told["actions"] if a["kind"] == "create"] == [
+        ("create", "image:registry.example/x/b")
+    ]
+    assert told["findings"]["excepted"] == 0
+
+
+def test_what_is_excepted_later_closes_as_decided_naming_it(tmp_path: Path) -> None:
+    case = Case(tmp_path, f"asset: '*/b', {SAID}")
+    whole = (case.place.folder / "e.yaml").read_text()
+    (case.place.folder / "e.yaml").write_text("exceptions: []\n")
+    case.run()
+    (case.place.folder / "e.yaml").write_text(whole)
+    told = case.run(1).document
+    [closing] = [a for a in told["actions"] if a["kind"] == "close"]
+    assert (closing["cause"], closing["key"]) == ("decided", "image:registry.example/x/b")
+    text = next(t for name, t in case.place.ticket_bytes().items() if "-b-" in name).decode()
+    assert "accepted-risk until 2026-06-01: Agreed, approved by alice" in text.partition("## Comments")[2]
+
+
+def test_what_is_tracked_elsewhere_names_the_ticket(tmp_path: Path) -> None:
+    told = "kind: tracked-elsewhere, reason: With the base image, approved_by: bob, expires: 2026-06-01"
+    case = Case(tmp_path, f"package: zlib, {told}, url: 'https://tracker.example/BASE-7'")
+    case.run()
+    text = next(t for name, t in case.place.ticket_bytes().items() if "-a-" in name).decode()
+    assert "With the base image, approved by bob (https://tracker.example/BASE-7)\n" in text
+
+
+@pytest.mark.parametrize(
+    ("day", "state"), [(14, ""), (15, "ending"), (28, "ending"), (29, "ended"), (60, "ended")],
+)  # fmt: skip
+def test_an_end_is_announced_fourteen_days_ahead(tmp_path: Path, day: int, state: str) -> None:
+    case = Case(tmp_path, f"package: zlib, {SAID}")
+    case.run()
+    told = case.run(day)
+    name = "accepted-risk of package zlib"
+    wanted = {
+        "": [],
+        "ending": [(name, "ending", 2, 2, "2026-06-01")],
+        "ended": [(name, "ended", 2, 2, "2026-06-01")],
+    }[state]
+    assert [tuple(n.values()) for n in told.document["exceptions"]] == wanted
+    announced = f"exception {name} ends on 2026-06-01: 2 findings, 2 of them critical or high, will need action"
+    assert (announced in told.document["warnings"]) == (state == "ending")
+    assert (f"- {announced}" in told.summary) == (state == "ending")
+    assert ("ended on 2026-06-01: it excuses nothing any more (2 findings" in told.summary) == (state == "ended")
+
+
+def test_one_that_matches_nothing_is_reported(tmp_path: Path) -> None:
+    case = Case(tmp_path, f"package: zlib, {SAID}", f"asset: '*/nowhere', {SAID}")
+    told = case.run()
+    assert [(n["exception"], n["state"]) for n in told.document["exceptions"]] == [
+        ("accepted-risk of */nowhere", "unused")
+    ]
+    assert "excuses nothing: no finding matches it" in told.summary
+
+
+def test_images_on_the_exception_list_are_counted(tmp_path: Path) -> None:
+    """The sentence that people behind this wrote by hand: 17 of 20 images are on the exception list."""
+    case = Case(tmp_path, f"asset: '*/b', {SAID}", f"asset: '*/a', package: zlib, {SAID}")
+    assert "1 of 2 images with critical or high is on the exception list" in case.run().summary
+
+
+def test_explain_tells_the_rule_the_conditions_that_failed_and_the_excuse(tmp_path: Path) -> None:
+    case = Case(tmp_path, f"asset: '*/b', package: zlib, {SAID}")
+    case.run()
+    settings = config.load(case.place.folder / "triagebot.yaml")
+    options = Options(now=NOW)
+    told = explained(settings, options, app.standing(settings, options), "CVE-2026-0002").splitlines()
+    at = next(i for i, line in enumerate(told) if "  rule high-fixable: ticket, P2" in line)
+    assert told[at : at + 3] == [
+        "  rule high-fixable: ticket, P2: High, and an upgrade fixes it.",
+        "    before it, known-exploited: kev is false, not true",
+        "    before it, critical-fixable: severity is 'high', not 'critical'",
+    ]
+    excused = explained(settings, options, app.standing(settings, options), "GHSA-aaaa-bbbb-cccc")
+    assert "; excused: accepted-risk until 2026-06-01: Agreed, approved by alice" in excused

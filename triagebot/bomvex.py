@@ -1,0 +1,182 @@
+"""CycloneDX VEX, JSON: https://cyclonedx.org/docs/1.6/json/#vulnerabilities_items_analysis, and, for references into
+other documents, https://cyclonedx.org/capabilities/bomlink/.
+
+An analysis is made of a component where the document describes it: what is part of an image is judged in that image,
+what is part of another package where that package is. Only what a document describes by itself is meant everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from triagebot.files import suggest
+from triagebot.jsonplaces import Faulty
+from triagebot.openvex import EXCUSING
+from triagebot.products import Product, of_component, of_ref
+from triagebot.statements import Document, Statement, moment, refuse, worded
+from triagebot.versions import satisfies
+
+_STATES = {
+    "not_affected": "not_affected", "false_positive": "not_affected", "exploitable": "affected",
+    "in_triage": "under_investigation", "resolved": "fixed", "resolved_with_pedigree": "fixed",
+}  # fmt: skip
+_JUSTIFICATIONS = (
+    "code_not_present", "code_not_reachable", "requires_configuration", "requires_dependency", "requires_environment",
+    "protected_by_compiler", "protected_at_runtime", "protected_at_perimeter", "protected_by_mitigating_control",
+)  # fmt: skip
+_VERSIONS = ("affected", "unaffected", "unknown")
+_SPEAKS_OF = {
+    "not_affected": ("", "affected", "unaffected"), "fixed": ("", "unaffected"),
+    "affected": ("", "affected", "unknown"), "under_investigation": ("", "affected", "unknown"),
+}  # fmt: skip
+"""Which entries of `versions` a status is said of, by their own status. That a component's version is affected is why
+somebody looked whether the product is; but a version that is affected was not fixed, and one that is unknown is not
+known to be well."""
+_LINK = re.compile(r"^urn:cdx:(?P<serial>[0-9a-fA-F-]{36})/(?P<version>\d+)(?:#(?P<ref>.+))?$")
+
+Boms = Mapping[tuple[str, str], Mapping[str, Product | None]]
+"""The components of documents that others may link to, by serial number and version, then by reference."""
+
+
+def is_one(value: Mapping[str, Any]) -> bool:
+    """Whether a document is CycloneDX."""
+    return str(value.get("bomFormat", "")).lower() == "cyclonedx"
+
+
+def bom(value: Mapping[str, Any]) -> tuple[tuple[str, str], Mapping[str, Product | None]]:
+    """How others link to a document, and its components."""
+    serial = str(value.get("serialNumber", "")).rpartition(":")[2].lower()
+    return (serial, str(value.get("version", 1))), dict(_components(value))
+
+
+def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document:
+    """What a document says. `text`: as it was written, for the lines of faults. Raises `Faulty` with every fault."""
+    entries = value.get("vulnerabilities") or []
+    if not isinstance(entries, list):
+        raise Faulty([(1, "field 'vulnerabilities' should be a list")])
+    here = dict(_components(value))
+    faults: list[tuple[int, str]] = []
+    statements: list[Statement] = []
+    unmatched: dict[str, None] = {}
+    for number, entry in enumerate(entries):
+        wrong = _faults(entry)
+        faults += [(number, said) for said in wrong]
+        analysis = entry.get("analysis") if isinstance(entry, dict) else None
+        if wrong or not analysis:
+            continue  # without an analysis it is a report of a scanner, and says nothing of whether it matters
+        products: list[Product] = []
+        for affected in entry.get("affects") or [{}]:
+            product = _meant(affected, here, boms)
+            if product is None:
+                unmatched[str(affected.get("ref", "no product at all"))] = None
+            else:
+                products += _at_versions(product, affected, _STATES[analysis["state"]])
+        statements.append(_statement(name, value, entry, products))
+    refuse(faults, text, "vulnerabilities", "vulnerability")
+    return Document(name, tuple(statements), tuple(unmatched))
+
+
+def _faults(entry: Any) -> list[str]:
+    if not isinstance(entry, dict):
+        return ["should be a mapping"]
+    found = []
+    analysis = entry.get("analysis")
+    if analysis is not None and not isinstance(analysis, dict):
+        return ["analysis: should be a mapping"]
+    if analysis:
+        state, justification = analysis.get("state"), analysis.get("justification")
+        if state is None:
+            found.append("analysis: field 'state' is missing")
+        elif not isinstance(state, str) or state not in _STATES:
+            found.append(f"analysis: there is no state {state!r}{suggest(str(state), _STATES)}")
+        if justification and justification not in _JUSTIFICATIONS:
+            near = suggest(str(justification), _JUSTIFICATIONS)
+            found.append(f"analysis: there is no justification {justification!r}{near}")
+    if not isinstance(entry.get("id"), str) or not entry["id"]:
+        found.append("field 'id' is missing")
+    affects = entry.get("affects")
+    if affects is not None and not (isinstance(affects, list) and all(isinstance(a, dict) for a in affects)):
+        return [*found, "affects: should be a list of mappings"]
+    return found + [said for affected in affects or () for said in _faults_of_versions(affected)]
+
+
+def _faults_of_versions(affected: Mapping[str, Any]) -> list[str]:
+    told = affected.get("versions")
+    if told is not None and not (isinstance(told, list) and all(isinstance(v, dict) for v in told)):
+        return ["affects: versions: should be a list of mappings"]
+    return [
+        f"affects: versions: there is no status {v['status']!r}{suggest(str(v['status']), _VERSIONS)}"
+        for v in told or ()
+        if v.get("status") is not None and v["status"] not in _VERSIONS
+    ]
+
+
+def _statement(name: str, value: Mapping[str, Any], entry: Mapping[str, Any], products: Sequence[Product]) -> Statement:
+    analysis, metadata = entry["analysis"], value.get("metadata")
+    status = _STATES[analysis["state"]]
+    known = metadata if isinstance(metadata, dict) else {}
+    supplier = known.get("supplier") or known.get("manufacture") or known.get("manufacturer") or {}
+    listed = entry.get("references")
+    references = [r.get("id") for r in (listed if isinstance(listed, list) else ()) if isinstance(r, dict)]
+    named = dict.fromkeys(n for n in [entry["id"], *references] if isinstance(n, str) and n)
+    times = (analysis.get("lastUpdated"), analysis.get("firstIssued"), entry.get("updated"), known.get("timestamp"))
+    return Statement(
+        status, tuple(named), tuple(products),
+        worded(status, analysis.get("justification"), str(analysis.get("detail") or ""),
+               supplier.get("name") if isinstance(supplier, dict) else None, name),
+        next((at for text in times if (at := moment(text))), None), status in EXCUSING,
+    )  # fmt: skip
+
+
+def _components(value: Mapping[str, Any]) -> Iterator[tuple[str, Product | None]]:
+    """Each component by its reference, in what it is part of: an image, another package, or nothing that is told."""
+    metadata = value.get("metadata")
+    subject = metadata.get("component") if isinstance(metadata, dict) else None
+    whole = of_component(subject) if isinstance(subject, dict) else None
+    waiting: list[tuple[Any, Product | None]] = [(subject, None), *_below(value, whole)]
+    while waiting:
+        component, of = waiting.pop()
+        if not isinstance(component, dict):
+            continue
+        product = of_component(component)
+        is_whole = component is subject or (product is not None and product.is_image)
+        waiting += _below(component, product if is_whole else of)
+        if product and of and not product.is_image:
+            product = product.part(of)
+        if isinstance(component.get("bom-ref"), str):
+            yield component["bom-ref"], product
+
+
+def _below(value: Mapping[str, Any], of: Product | None) -> list[tuple[Any, Product | None]]:
+    listed = value.get("components")
+    return [(component, of) for component in (listed if isinstance(listed, list) else ())]
+
+
+def _meant(affected: Mapping[str, Any], here: Mapping[str, Product | None], boms: Boms) -> Product | None:
+    """What an entry of `affects` means: a component here or in another document, or a purl."""
+    ref = affected.get("ref")
+    if not isinstance(ref, str):
+        return None
+    link = _LINK.match(ref)
+    product = here.get(ref)
+    if link and product is None:
+        product = boms.get((link["serial"].lower(), link["version"]), {}).get(link["ref"] or "")
+    return product or of_ref(link["ref"] or "" if link else ref)
+
+
+def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> list[Product]:
+    """The product at those versions that the status is said of; without `versions`, as it is."""
+    told = affected.get("versions")
+    if not told:
+        return [product]
+    meant = [v for v in told if str(v.get("status") or "") in _SPEAKS_OF[status]]
+    spans = [(str(v.get("version") or ""), str(v.get("range") or "")) for v in meant]
+    if product.version:
+        within = any(
+            product.version == version or (span and satisfies(product.package, product.version, span))
+            for version, span in spans
+        )
+        return [product] if within else []
+    return [product.at(version, span) for version, span in spans if version or span]

@@ -1,0 +1,64 @@
+"""What VEX documents say, whichever format they are in: statements, and how they are put into words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from triagebot.jsonplaces import Faulty, lines
+from triagebot.products import Product
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One thing that a document says. `until`: the day on which it ends to excuse; None: it does not end."""
+
+    status: str
+    vulnerabilities: tuple[str, ...]
+    products: tuple[Product, ...]
+    said: str
+    at: datetime | None = None
+    excuses: bool = False
+    until: date | None = None
+
+    def is_excusing(self, today: date) -> bool:
+        """Whether it excuses what it matches, on that day."""
+        return self.excuses and (self.until is None or today < self.until)
+
+
+@dataclass(frozen=True)
+class Document:
+    """What one file says. `unmatched`: product names in it that tell no package and no image."""
+
+    name: str
+    statements: tuple[Statement, ...]
+    unmatched: tuple[str, ...] = ()
+
+
+def worded(status: str, justification: Any, said: str, author: Any, name: str) -> str:
+    """A statement in one line, for the ticket. `name`: of the file."""
+    reason = f" ({justification})" if justification else ""
+    by = f", says {author}" if author else ""
+    text = " ".join(said.split())[:200]
+    return f"VEX {status}{reason}{by} in {name.rpartition('/')[2]}{f': {text}' if text else ''}"
+
+
+def refuse(faults: Sequence[tuple[int, str]], text: str, key: str, what: str) -> None:
+    """Raises `Faulty` if there are faults. `faults`: number of the entry of the list `key`, and what is wrong."""
+    if faults:
+        at = lines(text, key)
+        raise Faulty([(at[n] if n < len(at) else 1, f"{what} {n + 1}: {said}") for n, said in faults])
+
+
+def moment(text: Any) -> datetime | None:
+    """An RFC 3339 time; None where it is none. Nanoseconds, as Go writes them, are cut to what matters."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
