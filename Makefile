@@ -29,7 +29,7 @@ check: setup ## format, lint, types, layers, workflows
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/zizmor --offline --quiet .github action.yml examples/workflows/*.yml
 	sh .ci/actionlint
 
 fuzz: setup ## the readers on damaged files, for longer

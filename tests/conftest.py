@@ -13,8 +13,10 @@ from typing import Any
 import hypothesis
 import pytest
 import yaml
+from browser import chromium, opened  # noqa: F401 - fixtures
 from github_server import github, github_process  # noqa: F401 - fixtures
 from jira_server import cloud, data_center, jira, jira_servers  # noqa: F401 - fixtures
+from kills import forker  # noqa: F401 - a fixture
 
 from triagebot import app, config
 from triagebot.document import Told

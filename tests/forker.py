@@ -13,7 +13,8 @@ import traceback
 from typing import Any
 
 import triagebot.app
-import triagebot.trackers.github  # noqa: F401 - what a run would import
+import triagebot.trackers.github
+import triagebot.trackers.jira  # noqa: F401 - what a run would import
 from triagebot.cli import main
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import jsonschema_rs
 import requests
 import responses
 from github_front import CUT, HANG, RESET, TRUNCATED
@@ -175,6 +178,32 @@ class Cloud(JiraServer):
         issue["fields"]["updated"] = now
         return Answer(201, made)
 
+    def _rewrite(self, asked: Asked, key: str, comment: str) -> Row:
+        issue = self.issues[self.visible(asked, key)["key"]]
+        held = next((c for c in issue["comments"] if c["id"] == comment), None)
+        if held is None:
+            raise Refusal(404, "Can not find a comment for the id.")
+        if held["author"] != self.person(asked.user):
+            raise Refusal(400, "You do not have the permission to edit this comment.")
+        if not is_document(asked.body["body"]):
+            raise Refusal(400, comment="Comment body is not valid!")
+        held |= {"body": asked.body["body"], "updated": self.now()}
+        held |= {"properties": asked.body["properties"]} if asked.body.get("properties") else {}
+        issue["fields"]["updated"] = self.now()
+        return copy.deepcopy(held)
+
+    def _attach(self, asked: Asked, key: str) -> list[Row]:
+        issue = self.issues[self.visible(asked, key)["key"]]
+        self.need(asked.user, "CREATE_ATTACHMENTS", key.rpartition("-")[0])
+        made = []
+        for name, data in asked.body:
+            self._last += 1
+            held = issue["fields"].setdefault("attachment", [])
+            held.append({"id": str(self._last), "filename": name, "size": len(data), "author": self.person(asked.user)})
+            made.append(held[-1])
+        issue["fields"]["updated"] = self.now()
+        return copy.deepcopy(made)
+
     def _transitions(self, asked: Asked, key: str) -> Row:
         issue = self.issues[self.visible(asked, key)["key"]]
         now = issue["fields"]["status"]["name"]
@@ -212,6 +241,12 @@ class Cloud(JiraServer):
 
     # -- by hand -----------------------------------------------------------------------------------------
 
+    def held(self) -> Any:
+        return copy.deepcopy((self.issues, self._numbers, self._last, self.aliases))
+
+    def bring_back(self, held: Any) -> None:
+        self.issues, self._numbers, self._last, self.aliases = copy.deepcopy(held)
+
     def set_property(self, key: str, name: str, value: Any) -> None:
         """Write a property; None removes it."""
         self.issues[key]["properties"].pop(name, None)
@@ -238,23 +273,16 @@ class Cloud(JiraServer):
         return new
 
 
+@functools.cache
+def _schema() -> Any:
+    """Atlassian's own description of documents."""
+    described = json.loads((Path(__file__).parent / "fixtures" / "adf-schema.json").read_text(encoding="utf-8"))
+    return jsonschema_rs.Draft4Validator(described)
+
+
 def is_document(body: Any) -> bool:
-    """Whether every node is one that Jira knows, and no text is empty."""
-    inside = {
-        "doc": {"paragraph", "heading", "bulletList", "table", "panel", "rule", "codeBlock"},
-        "panel": {"paragraph", "heading", "bulletList"}, "bulletList": {"listItem"}, "listItem": {"paragraph"},
-        "table": {"tableRow"}, "tableRow": {"tableHeader", "tableCell"}, "tableHeader": {"paragraph"},
-        "tableCell": {"paragraph"}, "paragraph": {"text", "mention", "hardBreak"}, "heading": {"text"},
-        "codeBlock": {"text"},
-    }  # fmt: skip
-    kind = body.get("type")
-    if kind == "text":
-        marks = {m["type"] for m in body.get("marks") or ()}
-        return bool(body.get("text")) and (marks <= {"code", "link"} or marks <= {"strong", "em", "link"})
-    children = body.get("content") or []
-    if kind in ("panel", "bulletList", "listItem", "table", "tableRow", "tableCell", "tableHeader") and not children:
-        return False
-    return all(child.get("type") in inside.get(kind, ()) and is_document(child) for child in children)
+    """Whether a body is a document as Atlassian describes it, without a text that says nothing."""
+    return bool(_schema().is_valid(body))
 
 
 def _anything() -> Any:

@@ -6,6 +6,7 @@ permissions, bulk, properties, metadata of new issues, exact times, moves, a lag
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from typing import Any
@@ -43,7 +44,7 @@ class DataCenter(JiraServer):
         config.project_key = "NONE"
         config.priorities = [(name, str(i + 1)) for i, name in enumerate(PRIORITIES)]
         config.transition_screens = {"Done": _DONE}
-        config.modules, config.components_extra = ["dns", "web"], []
+        config.modules, config.components_extra = ["dns", "web"], ["theirs"]
         self.store = ManyProjects(config, seed=False)
         self.store.users = {name: {"name": name, "displayName": name.title()} for name in PEOPLE}
         self.store.served = tuple(self.projects)
@@ -126,7 +127,10 @@ class DataCenter(JiraServer):
         now = self.now()
         self._more[made["key"]] = {
             "id": str(self._ids), "properties": {p["key"]: p["value"] for p in update.get("properties") or ()},
-            "fields": {"created": now, "updated": now, "creator": self.person(user), "resolutiondate": None},
+            "fields": {
+                "created": now, "updated": now, "creator": self.person(user), "resolutiondate": None,
+                "components": update["fields"].get("components", []),
+            },
             "comments": {},
         }  # fmt: skip
         return {**made, "id": str(self._ids)}
@@ -139,7 +143,7 @@ class DataCenter(JiraServer):
             raise Refusal(400, **faults)
         if fields:
             self._ask("PUT", f"issue/{real}", {"fields": fields})
-            self._touch(real)
+            self._touch(real, **{name: fields[name] for name in fields if name == "components"})
         self._more[real]["properties"] |= {p["key"]: p["value"] for p in asked.body.get("properties") or ()}
         return Answer(204)
 
@@ -167,6 +171,30 @@ class DataCenter(JiraServer):
         self._touch(real)
         return Answer(201, self._commented(real, made))
 
+    def _rewrite(self, asked: Asked, key: str, comment: str) -> Row:
+        real = self.visible(asked, key)["key"]
+        held = self._more[real]["comments"].get(comment)
+        if held is None:
+            raise Refusal(404, "Can not find a comment for the id.")
+        if held["author"] != self.person(asked.user):
+            raise Refusal(400, "You do not have the permission to edit this comment.")
+        made: Row = self._ask("PUT", f"issue/{real}/comment/{comment}", {"body": asked.body["body"]})
+        held |= {"updated": self.now(), "properties": asked.body.get("properties") or held["properties"]}
+        self._touch(real)
+        return self._commented(real, made)
+
+    def _attach(self, asked: Asked, key: str) -> list[Row]:
+        real = self.visible(asked, key)["key"]
+        self.need(asked.user, "CREATE_ATTACHMENTS", real.rpartition("-")[0])
+        made = []
+        for name, data in asked.body:
+            self._ids += 1
+            held = self._more[real]["fields"].setdefault("attachment", [])
+            held.append({"id": str(self._ids), "filename": name, "size": len(data), "author": self.person(asked.user)})
+            made.append(held[-1])
+        self._touch(real)
+        return made
+
     def _transitions(self, asked: Asked, key: str) -> Row:
         real = self.visible(asked, key)["key"]
         if not self.may(asked.user, "TRANSITION_ISSUES", real.rpartition("-")[0]):
@@ -188,6 +216,14 @@ class DataCenter(JiraServer):
         return Answer(204)
 
     # -- by hand -----------------------------------------------------------------------------------------
+
+    def held(self) -> Any:
+        plain = {name: value for name, value in vars(self.store).items() if isinstance(value, int | dict | list)}
+        return copy.deepcopy((plain, self._more, self._ids, self.aliases))
+
+    def bring_back(self, held: Any) -> None:
+        plain, self._more, self._ids, self.aliases = copy.deepcopy(held)
+        vars(self.store).update(plain)
 
     def set_property(self, key: str, name: str, value: Any) -> None:
         """Write a property; None removes it."""

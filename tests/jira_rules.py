@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import secrets
@@ -18,6 +19,7 @@ from urllib.parse import parse_qs
 
 from github_front import Call, Front, _Server
 from github_wire import Answer, Clock
+from werkzeug.formparser import parse_form_data
 
 Row = dict[str, Any]
 BOT = "triage-bot"
@@ -137,6 +139,20 @@ class JiraServer(Front):
         self.aliases: dict[str, str] = {}
         self.page_limit = 100
 
+    def keep(self) -> Callable[[], None]:
+        """See `Front.keep`."""
+        held = self.held()
+
+        def back() -> None:
+            with self._turn:
+                self.bring_back(held)
+            with self._lock:
+                self._faults.clear()
+                self._gates.clear()
+                self.log.clear()
+
+        return back
+
     def shift(self, seconds: float) -> None:
         """Have the server's clock that much ahead."""
         self.clock.shift = seconds
@@ -183,8 +199,9 @@ class JiraServer(Front):
             return Answer(401, {"errorMessages": ["You are not authenticated."], "errors": {}})
         call.user = user
         asked = {name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()}
+        body = attached(call) if path.endswith("/attachments") else call.body
         with self._turn:
-            return self.act(user, call.method, path, asked, call.body)
+            return self.act(user, call.method, path, asked, body)
 
     def is_signed_in(self, call: Call, user: str) -> bool:
         """Whether the way of signing in is the flavour's."""
@@ -231,6 +248,8 @@ class JiraServer(Front):
         yield rf"GET {issue}/properties/(\w+)", self._property
         yield rf"GET {issue}/comment", self._comments
         yield rf"POST {issue}/comment", self._comment
+        yield rf"PUT {issue}/comment/(\d+)", self._rewrite
+        yield rf"POST {issue}/attachments", self._attach
         yield rf"GET {issue}/transitions", self._transitions
         yield rf"POST {issue}/transitions", self._transition
 
@@ -408,6 +427,14 @@ class JiraServer(Front):
 
     # A subclass keeps these.
 
+    def held(self) -> Any:
+        """All issues, apart from what becomes of them."""
+        raise NotImplementedError
+
+    def bring_back(self, held: Any) -> None:
+        """Have them again as they were."""
+        raise NotImplementedError
+
     def issue_keys(self, jql: str = "") -> list[str]:
         raise NotImplementedError
 
@@ -430,6 +457,12 @@ class JiraServer(Front):
         raise NotImplementedError
 
     def _comment(self, asked: Asked, key: str) -> Answer:
+        raise NotImplementedError
+
+    def _rewrite(self, asked: Asked, key: str, comment: str) -> Row:
+        raise NotImplementedError
+
+    def _attach(self, asked: Asked, key: str) -> list[Row]:
         raise NotImplementedError
 
     def _transitions(self, asked: Asked, key: str) -> Row:
@@ -523,6 +556,21 @@ class Jql:
 
 def _seconds(text: str) -> float:
     return datetime.fromisoformat(text.replace("+0000", "+00:00")).timestamp()
+
+
+def attached(call: Call) -> list[tuple[str, bytes]]:
+    """The files of a multipart request; Jira takes none that does not carry its token."""
+    if call.headers.get("x-atlassian-token") != "no-check":
+        raise AssertionError("XSRF check failed")
+    environ = {
+        "CONTENT_TYPE": call.headers["content-type"], "CONTENT_LENGTH": str(len(call.raw)), "REQUEST_METHOD": "POST",
+        "wsgi.input": io.BytesIO(call.raw),
+    }  # fmt: skip
+    _, _, files = parse_form_data(environ)
+    told = [(str(f.filename), f.read()) for f in files.getlist("file")]
+    for file in files.getlist("file"):
+        file.close()
+    return told
 
 
 def encoded(body: Any) -> bytes:

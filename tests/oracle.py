@@ -11,9 +11,11 @@ that would take settings, and there are none here.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ SARIF_PATHS = {  # where the packages of a language lie; what lies elsewhere was
 }  # fmt: skip
 
 Finding = tuple[str, str, str]  # asset, package, vulnerability
+Image = tuple[str, str]  # asset, tag
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Row:
     ghsas: frozenset[str]  # what else it is called
     severity: str
     fixable: bool
+    installed: str = ""
+    fixed: str = ""
+    cvss: float | None = None
+    source: str = ""  # the package that this one was built from, where it is told
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,22 @@ class Report:
     rows: tuple[Row, ...] = ()
     failed: bool = False
     siblings: frozenset[str] = frozenset()  # all tags of the asset in the same scan, this one included
+    day: str = ""  # of the scan that it was in
+    made: str = ""  # on which day, as it says itself; else that of the scan
+
+
+@dataclass(frozen=True)
+class Place:
+    """A vulnerability in a package of an image, as all reports that show it there tell it together."""
+
+    severity: str  # the worst that any image of the same repository tells
+    fixable: bool
+    installed: frozenset[str]
+    fixed: frozenset[str]
+    sources: frozenset[str]
+    first: str
+    last: str
+    verified: bool
 
 
 @dataclass(frozen=True)
@@ -81,8 +104,8 @@ class Figures:
 class Scan:
     """The reports of one date, and what they can tell about those of an earlier one."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
-        reports = [report for file in files if (report := read(file))]
+    def __init__(self, files: Iterable[Path], day: str = "") -> None:
+        reports = [replace(r, day=day, made=r.made or day) for file in files if (r := read(file))]
         self._tags: dict[str, frozenset[str]] = {}
         for report in reports:
             self._tags[report.asset] = self._tags.get(report.asset, frozenset()) | {report.tag}
@@ -119,10 +142,14 @@ class Oracle:
         self._current: frozenset[Finding] = frozenset()
         self._gone: frozenset[Finding] = frozenset()
         self._open: frozenset[str] = frozenset()
+        self._first: dict[Finding, str] = {}
+        self._last = Scan([])
+        self._scanned: dict[Image, str] = {}
+        self.past: dict[Finding, tuple[str, str]] = {}  # what is gone: how, and on which day
 
-    def scan(self, files: Iterable[Path]) -> Figures:
+    def scan(self, files: Iterable[Path], day: str = "") -> Figures:
         """Take in the report files of one date."""
-        scan = Scan(files)
+        scan = Scan(files, day)
         for row in (row for report in scan.reports for row in report.rows):
             for ghsa, cve in product(row.ghsas, cves(row.known)):
                 self._aliases.setdefault(ghsa, set()).add(cve)
@@ -165,9 +192,111 @@ class Oracle:
             if fixable and worst in ("critical", "high") and finding not in unverified:
                 worthy.add(finding[0])
 
+        self._remember(scan, day, current, left, fixed)
         self._open = (self._open & {asset for asset, _, _ in unverified}) | worthy
         self._believed, self._current, self._gone = carried + fresh, current, gone | left
         return Figures(diff, totals, self._open, current)
+
+    def _remember(
+        self, scan: Scan, day: str, current: frozenset[Finding], left: set[Finding], fixed: set[Finding]
+    ) -> None:
+        """What is told of the past of a finding and of an image."""
+        began: dict[Finding, str] = {}
+        for finding, since in self._first.items():
+            for name in self._names(finding):
+                began[name] = min(since, began.get(name, since))
+        made: dict[Finding, str] = {}
+        for report in (report for report in scan.reports if not report.failed):
+            for finding, _ in self._shown([report]):
+                made[finding] = min(report.made, made.get(finding, report.made))
+        self._first = {finding: began.get(finding) or made[finding] for finding in current}
+        was = {name: told for finding, told in self.past.items() for name in self._names(finding)}
+        was |= {finding: ("fixed" if finding in fixed else "withdrawn", day) for finding in left}
+        self.past = {finding: told for finding, told in was.items() if finding not in current}
+        self._last = scan
+        for report in (report for report in scan.reports if not report.failed):
+            image = report.asset, report.tag
+            self._scanned[image] = max(report.made, self._scanned.get(image, ""))
+
+    def places(self) -> dict[tuple[str, str, str, str], Place]:
+        """Where every believed vulnerability is: by asset, tag, package and vulnerability."""
+        found: dict[tuple[str, str, str, str], list[tuple[Report, Row]]] = {}
+        severities: dict[Finding, list[str]] = {}
+        for report in self._believed:
+            for finding, row in self._shown([report]):
+                severities.setdefault(finding, []).append(row.severity)
+                found.setdefault((report.asset, report.tag, *finding[1:]), []).append((report, row))
+        fresh = {id(report) for report in self._last.reports}
+        places = {}
+        for (asset, tag, package, vulnerability), told in found.items():
+            rows, finding = [row for _, row in told], (asset, package, vulnerability)
+            places[asset, tag, package, vulnerability] = Place(
+                min(severities[finding], key=SEVERITIES.index),
+                any(row.fixable for row in rows),
+                frozenset(row.installed for row in rows) - {""},
+                frozenset(row.fixed for row in rows) - {""},
+                frozenset(row.source for row in rows) - {""},
+                self._first[finding],
+                max(report.day for report, _ in told),
+                any(id(report) in fresh for report, _ in told),
+            )
+        return places
+
+    def images(self) -> dict[Image, str]:
+        """Every image that there is, and what became of it in the last scan."""
+        statuses: dict[Image, str] = {}
+        for report in self._last.reports:
+            image = report.asset, report.tag
+            is_bad = report.failed or statuses.get(image) == "failed"
+            statuses[image] = "failed" if is_bad else "scanned"
+        believed = {(r.asset, r.tag) for r in self._believed if r.rows}
+        statuses |= dict.fromkeys(believed - set(statuses), "missing")
+        assets = {asset for asset, _ in statuses}
+        return statuses | dict.fromkeys([i for i in self._scanned if i[0] not in assets], "absent")
+
+    def sheet(self) -> dict[Image, dict[str, Any] | None]:
+        """The figures of each image; nothing of one that was not scanned and of which nothing is believed."""
+        worst: dict[Image, dict[str, tuple[str, bool, list[float]]]] = {}
+        for report in self._believed:
+            held = worst.setdefault((report.asset, report.tag), {})
+            for (_, _, name), row in self._shown([report]):
+                severity, fixable, scores = held.get(name, ("unknown", False, []))
+                if SEVERITIES.index(row.severity) < SEVERITIES.index(severity):
+                    severity = row.severity
+                held[name] = (severity, fixable or row.fixable, [*scores, *([row.cvss] if row.cvss else [])])
+        told: dict[Image, dict[str, Any] | None] = {}
+        for image, status in self.images().items():
+            held = worst.get(image, {})
+            if status == "absent":
+                continue
+            if not held and status != "scanned":
+                told[image] = None
+                continue
+            scores = [max(scores) for _, _, scores in held.values() if scores]
+            told[image] = {
+                "Vulnerabilities": len(held),
+                **{s.capitalize(): sum(x == s for x, _, _ in held.values()) for s in SEVERITIES},
+                "Fixable": sum(f for _, f, _ in held.values()),
+                **{f"{s.capitalize()} fixable": sum(x == s and f for x, f, _ in held.values()) for s in SEVERITIES},
+                "CVSS max": max(scores, default=None),
+                "CVSS min": min(scores, default=None),
+                "CVSS avg": round(math.fsum(scores) / len(scores), 2) if scores else None,
+                "Identifiers": set(held),
+                "Last scanned": self._scanned.get(image, "never"),
+                "is scanned": status == "scanned",
+            }
+        return told
+
+    def listed(self) -> dict[Finding, tuple[str, bool, frozenset[str]]]:
+        """Every finding that is believed: its severity, whether it is fixable, and the images that show it."""
+        told: dict[Finding, tuple[str, bool, frozenset[str]]] = {}
+        for report in self._believed:
+            image = f"{report.asset}:{report.tag}" if report.tag else report.asset
+            for finding, row in self._shown([report]):
+                worst, fixable, images = told.get(finding, ("unknown", False, frozenset()))
+                severity = min(worst, row.severity, key=SEVERITIES.index)
+                told[finding] = severity, fixable or row.fixable, images | {image}
+        return told
 
     def _names(self, finding: Finding) -> set[Finding]:
         """The finding under the ids that are known by now."""
@@ -215,28 +344,51 @@ def report_of(document: Any) -> Report | None:
         case {"SchemaVersion": 2, "ArtifactName": str(image)}:
             metadata = document.get("Metadata") or {}
             digest = sha(metadata.get("RepoDigests")) or metadata.get("ImageID") or ""
-            return Report(*split(image), "trivy", digest, tuple(trivy_rows(document.get("Results") or [])))
+            rows = tuple(trivy_rows(document.get("Results") or []))
+            return Report(*split(image), "trivy", digest, rows, made=day(document.get("CreatedAt")))
         case {
             "runs": [{"tool": {"driver": {"name": "Trivy"}}, "properties": {"imageName": str(image)} as told} as run]
         }:
             digest = sha(told.get("repoDigests")) or told.get("imageID") or ""
-            return Report(*split(image), "trivy", digest, tuple(sarif_rows(run["results"], split(image)[0])))
+            rules = {rule["id"]: rule.get("properties") or {} for rule in run["tool"]["driver"]["rules"]}
+            rows = tuple(sarif_rows(run["results"], split(image)[0], rules))
+            return Report(*split(image), "trivy", digest, rows, made=day(told.get("scanTimestamp")))
         case {"matches": list(matches), "source": {"target": {"userInput": str(image)} as target}}:
             digest = sha(target.get("repoDigests")) or target.get("manifestDigest") or ""
-            return Report(*split(image), "grype", digest, tuple(grype_rows(matches)))
+            made = day((document.get("descriptor") or {}).get("timestamp"))
+            return Report(*split(image), "grype", digest, tuple(grype_rows(matches)), made=made)
     return None
+
+
+def day(told: str | None) -> str:
+    """The day of a time, in UTC; nothing where none is told."""
+    return f"{datetime.fromisoformat(told).astimezone(UTC):%Y-%m-%d}" if told else ""
 
 
 def trivy_rows(results: Iterable[Any]) -> Iterator[Row]:
     """The vulnerabilities in the results of Trivy, in either form; of several CVEs the first is meant."""
     for result in results:
+        is_os = result.get("Class") == "os-pkgs"
+        sources = {p["Name"]: p.get("SrcName") or p["Name"] for p in result.get("Packages") or [] if is_os}
         for entry in result.get("Vulnerabilities") or []:
+            sources.setdefault(entry["PkgName"], entry["PkgName"] if is_os else "")
             ids = [entry["VulnerabilityID"], *(entry.get("VendorIDs") or [])]
             purl = (entry.get("PkgIdentifier") or {}).get("PURL")
             package = plain(purl) if purl else made_up(result.get("Type"), entry["PkgName"])
             known = cves(ids)[:1] or ids[:1]
-            fixable = bool(entry.get("FixedVersion"))
-            yield Row(package, frozenset(known), ghsas(ids), level(entry.get("Severity")), fixable)
+            fixed, source = entry.get("FixedVersion") or "", sources.get(entry["PkgName"], "")
+            yield Row(
+                package, frozenset(known), ghsas(ids), level(entry.get("Severity")), bool(fixed),
+                entry["InstalledVersion"], fixed, trivy_score(entry.get("CVSS") or {}), source,
+            )  # fmt: skip
+
+
+def trivy_score(told: dict[str, Any]) -> float | None:
+    """The highest score that any source gives, by the newest version of CVSS that there is."""
+    for version in ("V40Score", "V3Score", "V2Score"):
+        if scores := [score[version] for score in told.values() if score.get(version)]:
+            return max(scores)
+    return None
 
 
 def grype_rows(matches: Iterable[Any]) -> Iterator[Row]:
@@ -246,12 +398,18 @@ def grype_rows(matches: Iterable[Any]) -> Iterator[Row]:
         ids = [entry["id"], *(related["id"] for related in match.get("relatedVulnerabilities") or [])]
         purl = artifact.get("purl")
         package = plain(purl) if purl else made_up(artifact.get("type"), artifact["name"])
-        fixable = bool((entry.get("fix") or {}).get("versions"))
+        versions = (entry.get("fix") or {}).get("versions") or []
         known = cves(ids[:1]) or cves(ids) or ids[:1]
-        yield Row(package, frozenset(known), ghsas(ids), level(entry.get("severity")), fixable)
+        scores = [told["metrics"]["baseScore"] for told in entry.get("cvss") or [] if told["metrics"].get("baseScore")]
+        is_os = artifact["type"] in ("apk", "deb", "rpm")
+        source = [up["name"] for up in artifact.get("upstreams") or []] or ([artifact["name"]] if is_os else [""])
+        yield Row(
+            package, frozenset(known), ghsas(ids), level(entry.get("severity")), bool(versions), artifact["version"],
+            ", ".join(versions), max(scores, default=None), source[0],
+        )  # fmt: skip
 
 
-def sarif_rows(results: list[Any], asset: str) -> Iterator[Row]:
+def sarif_rows(results: list[Any], asset: str, rules: dict[str, dict[str, Any]]) -> Iterator[Row]:
     """The results of Trivy as SARIF, which says neither the distribution nor the language of a package.
 
     What lies at the image's own name is of the OS, and its versions tell which; the rest is told by its path.
@@ -270,8 +428,11 @@ def sarif_rows(results: list[Any], asset: str) -> Iterator[Row]:
         if kind == "bitnami" and re.search(r"^[^/]+[.][^/]+/|^stdlib$", lines["Package"]):
             kind = "gobinary"  # listed by Bitnami, but of Go
         package = made_up(kind, lines["Package"]) if kind != "npm" else "pkg:npm/" + quote(lines["Package"])
-        fixable = bool(lines.get("Fixed Version"))
-        yield Row(package, frozenset([rule]), frozenset(), level(lines.get("Severity")), fixable)
+        fixed, score = lines.get("Fixed Version") or "", float(rules[rule].get("security-severity") or 0) or None
+        yield Row(
+            package, frozenset([rule]), frozenset(), level(lines.get("Severity")), bool(fixed),
+            lines.get("Installed Version", ""), fixed, score, lines["Package"] if is_os else "",
+        )  # fmt: skip
 
 
 def cves(ids: Iterable[str]) -> list[str]:

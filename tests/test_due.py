@@ -72,7 +72,7 @@ def test_a_ticket_goes_from_due_soon_to_overdue_and_its_text_does_not_change(wee
     assert week.run(31, ONE) == {"update": 1}
     assert week.labels == ["triagebot", OVERDUE]
     assert week.told.document["findings"]["overdue_tickets"] == 1
-    assert "Tickets: 1 overdue, 0 due soon." in week.told.summary
+    assert "; 1 team overdue" in week.told.summary
     assert week.run(38, ONE) == {}
     assert week.body == body
 

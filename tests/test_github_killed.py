@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from github_front import Call, Moment
 from github_server import Github
+from kills import FIRST, SECOND, Case, Forker, Start, files
 from reports import trivy, vulnerability, write
 
 from triagebot.history import History
 
-FIRST = datetime(2026, 5, 3, 6, tzinfo=UTC)
-SECOND = FIRST + timedelta(weeks=1)
-AGAIN = timedelta(minutes=10)
-"""A run that was killed is started again so much later: farther than a listing reaches back for good measure."""
 REPOSITORIES = ("acme/platform", "acme/network")
 
 SETTINGS = """\
@@ -55,136 +42,19 @@ images:
 FIXED, LEFT = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
 URGENT = vulnerability("CVE-2026-0003", "openssl", severity="CRITICAL")
 
-_VOLATILE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?|\"comments\": \d+")
-"""Times, and how many comments history has last seen on a ticket: an answer to a person is not counted at once."""
 
+def started(github: Github, forker: Forker, base: Path) -> Start:
+    """A server and a folder on which nothing has happened."""
 
-class Forker:
-    """Starts runs as processes that are spared the imports."""
+    def lasting(folder: Path) -> Iterator[tuple[str, str]]:
+        for repo in REPOSITORIES:
+            yield from issues(github, repo)
+        yield from remembered(folder)
 
-    def __init__(self) -> None:
-        command = [sys.executable, str(Path(__file__).parent / "forker.py")]
-        environment = os.environ | {"POLARS_MAX_THREADS": "1"}
-        self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def environment() -> dict[str, str]:
+        return {"GITHUB_TOKEN": github.token(), "GITHUB_API_URL": github.url}
 
-    def run(self, words: Sequence[str], folder: Path, environment: dict[str, str], said: Path, pid: Future[int]) -> int:
-        """One run; its exit code. `pid` is told as soon as there is one."""
-        assert self._process.stdin
-        assert self._process.stdout
-        job = {"words": words, "folder": str(folder), "environment": environment, "said": str(said)}
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        pid.set_result(int(self._process.stdout.readline()))
-        return int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        """End it."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        self._process.wait(10)
-        self._process.stdout.close()
-
-
-def whole_process(words: Sequence[str], folder: Path, environment: dict[str, str], said: Path, pid: Future[int]) -> int:
-    """The same as `Forker.run`, with all that starting a program takes."""
-    with said.open("w") as file:
-        command = [sys.executable, "-m", "triagebot", *words]
-        run = subprocess.Popen(command, cwd=folder, env=os.environ | environment, stdout=file, stderr=file)
-        pid.set_result(run.pid)
-        return run.wait()
-
-
-@dataclass
-class Start:
-    """A server and a folder after a first run, to start from as often as one likes."""
-
-    github: Github
-    forker: Forker
-    base: Path
-    copies: int = 0
-    calls: list[Call] = field(default_factory=list)
-    """Of the last run."""
-
-    def __post_init__(self) -> None:
-        self.github.front.reset()
-        self.base.mkdir()
-        self.folder = self.base / "start"
-        self.folder.mkdir()
-        (self.folder / "triagebot.yaml").write_text(SETTINGS)
-        self.back = self.github.front.keep()
-
-    def keep(self) -> None:
-        """From here on everything starts with what stands now."""
-        self.back = self.github.front.keep()
-
-    def again(self) -> Path:
-        """The server as it was kept, and a copy of the folder."""
-        self.back()
-        self.copies += 1
-        return Path(shutil.copytree(self.folder, self.base / f"copy-{self.copies}"))
-
-    def at(self, moment: datetime) -> None:
-        """Let it be that time at the server."""
-        self.github.front.shift(moment.timestamp() - time.time())
-
-    def run(
-        self, folder: Path, scan: str, now: datetime, point: int = -1, *, late: int = 0, whole: bool = False
-    ) -> bool:
-        """One run, killed at a point of its requests (see `Front.kill_at`); whether it came so far.
-
-        `late`: how often the run of this scan was started before; `whole`: with all that starting a program takes.
-        """
-        front, pid = self.github.front, Future[int]()
-        first = len(front.log)
-
-        def gate(moment: Moment, call: Call) -> bool:
-            here = 2 * (call.number - first) + (moment == "after")
-            if here == point:
-                os.kill(pid.result(10), signal.SIGKILL)
-            return point < 0 or here < point
-
-        self.at(now + late * AGAIN)
-        words = ["run", f"../{scan}", "--now", (now + late * AGAIN).isoformat(), "--taken-at", now.isoformat()]
-        environment = {"GITHUB_TOKEN": self.github.token(), "GITHUB_API_URL": self.github.url}
-        start = whole_process if whole else self.forker.run
-        front.gate(gate)
-        code = start(words, folder, environment, self.base / "said", pid)
-        front.drop(gate)
-        assert code in (0, -signal.SIGKILL), (self.base / "said").read_text()
-        self.calls = front.log[first:]
-        return code != 0
-
-    def unbroken(self) -> tuple[dict[str, str], list[Call]]:
-        """What one run leaves that nobody kills, and its requests."""
-        folder = self.again()
-        self.run(folder, "two", SECOND)
-        calls, left = self.calls, self.left(folder)
-        self.run(folder, "two", SECOND, late=1)
-        assert not [call for call in self.calls if not call.is_read]
-        assert self.left(folder) == left
-        return left, calls
-
-    def healed(self, expected: dict[str, str], *points: int, whole: bool = False) -> str:
-        """What is wrong after a run was killed at each of these points in turn, and started once more."""
-        folder = self.again()
-        for late, point in enumerate(points):
-            if not self.run(folder, "two", SECOND, point, late=late, whole=whole):
-                return f"{points}: {point} was never reached"
-        self.run(folder, "two", SECOND, late=len(points))
-        left = self.left(folder)
-        shutil.rmtree(folder)
-        differs = [f"  {k}: {left.get(k)!r}\n    not {expected.get(k)!r}" for k in sorted(expected.keys() | left.keys())
-                   if expected.get(k) != left.get(k)]  # fmt: skip
-        return "\n".join([f"killed at {points}:", *differs]) if differs else ""
-
-    def left(self, folder: Path) -> dict[str, str]:
-        """All that lasts, in words without what is volatile: the issues, local tickets, and history."""
-        held = {name: text for repo in REPOSITORIES for name, text in issues(self.github, repo)}
-        held |= remembered(folder)
-        return {name: _VOLATILE.sub("", text.replace(str(folder), "")) for name, text in held.items()}
+    return Start(github.front, forker, base, SETTINGS, environment, lasting)
 
 
 def issues(github: Github, name: str) -> Iterator[tuple[str, str]]:
@@ -207,15 +77,11 @@ def issues(github: Github, name: str) -> Iterator[tuple[str, str]]:
 
 
 def remembered(folder: Path) -> Iterator[tuple[str, str]]:
-    """Local tickets and history word for word, without what names only the run or can be derived.
+    """Local tickets and history.
 
     A tracker's memory is compared by what it must never lack: who we are, where it may go on, and that it fits.
     """
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if not path.is_file() or name.startswith((".triagebot/runs", ".triagebot/cache", ".triagebot/trackers")):
-            continue
-        yield name, sha256(path.read_bytes()).hexdigest() if path.suffix == ".parquet" else path.read_text()
+    yield from files(folder)
     history = History(folder / ".triagebot")
     known = [k for (where, _), k in history.tickets().items() if where == "default"]
     memory: dict[str, Any] = history.memory("default", known)
@@ -224,17 +90,9 @@ def remembered(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def forker() -> Iterator[Forker]:
-    """One for all tests here."""
-    made = Forker()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="module")
 def prepared(github_process: Github, forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Start:
     """After a first scan and what people then did. The second scan makes a run take each kind of step there is."""
-    start = Start(github_process, forker, tmp_path_factory.mktemp("killed") / "all")
+    start = started(github_process, forker, tmp_path_factory.mktemp("killed") / "all")
     images = ("changes", "ends", "returns", "moves", "leaves")
     write(start.base / "one", **{name: trivy(f"a/{name}:1.0", [FIXED, LEFT]) for name in images})
     after = {
@@ -260,24 +118,6 @@ def prepared(github_process: Github, forker: Forker, tmp_path_factory: pytest.Te
     teams.write_text(TEAMS + MOVED)
     start.keep()
     return start
-
-
-@dataclass(frozen=True)
-class Case:
-    """A start, what an unbroken run makes of it, and that run's requests."""
-
-    start: Start
-    expected: dict[str, str]
-    calls: list[Call]
-
-    def faults(self, *kills: tuple[int, ...], whole: bool = False) -> str:
-        """What is wrong where runs are killed so; empty: nothing."""
-        return "\n".join(said for points in kills if (said := self.start.healed(self.expected, *points, whole=whole)))
-
-    @property
-    def points(self) -> list[int]:
-        """Before each request and after each write: after a read all is as it was before it, here and there."""
-        return [2 * n + side for n, call in enumerate(self.calls) for side in range(1 if call.is_read else 2)]
 
 
 @pytest.fixture(scope="module")
@@ -330,7 +170,7 @@ def test_a_create_is_found_where_nothing_else_has_changed(
     github_process: Github, forker: Forker, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Then history is as it was, and the next run lists only what is new since the last that came to its end."""
-    start = Start(github_process, forker, tmp_path_factory.mktemp("killed") / "quiet")
+    start = started(github_process, forker, tmp_path_factory.mktemp("killed") / "quiet")
     stays = trivy("a/stays:1.0", [LEFT])
     write(start.base / "one", stays=stays)
     write(start.base / "two", stays=stays, fresh=trivy("a/fresh:1.0", [LEFT]), other=trivy("a/other:1.0", [LEFT]))
@@ -368,7 +208,7 @@ def tickets_of(left: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def asked(github_process: Github, forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Somebody who may decide wrote a command on a ticket, and somebody who may not another one."""
-    start = Start(github_process, forker, tmp_path_factory.mktemp("killed") / "asked")
+    start = started(github_process, forker, tmp_path_factory.mktemp("killed") / "asked")
     for week, name in enumerate(("one", "two", "three", "four")):
         write(start.base / name, a=trivy(f"a/a:1.{week}", [LEFT]))
     (start.folder / "teams.yaml").write_text(TEAMS)

@@ -106,7 +106,7 @@ def scans_of(corpus: Path, name: str) -> list[Dated]:
         }
         assert files, date
         evening = datetime.fromisoformat(f"{date}T23:30Z")  # after the times that the reports themselves tell
-        earlier = sum(scan.taken_at.date() == evening.date() for scan in scans)
+        earlier = sum(scan.label.startswith(date) for scan in scans)
         scans.append(Dated("-".join(filter(None, [date, *folders])), evening + timedelta(hours=earlier), files))
     return scans
 

@@ -14,14 +14,15 @@ import pytest
 from conftest import SETTINGS, Place, written
 from github_front import RESET
 from github_server import Github
+from github_wire import Answer
 from jira_cloud import Cloud
-from jira_rules import BOT, Project, custom
+from jira_rules import BOT, Asked, Project, custom
 from jira_server import Server, flavour_of, settings_of
 from reports import trivy, vulnerability, write
 from test_histories import scans_of
 from test_tracker_jira import JiraPlace
 
-from triagebot.model import ClosedAs
+from triagebot.model import DUE_SOON, OVERDUE, ClosedAs
 from triagebot.trackers.jira_memory import key_label, read
 from triagebot.trackers.retry import Caller, Clock
 
@@ -284,6 +285,107 @@ def test_half_of_a_bulk_is_refused(tmp_path: Path, jira: Server) -> None:
     assert jira.row("OPS-1")["fields"].get("customfield_10100", {"value": "production"}) == {"value": "production"}
 
 
+def test_a_bulk_of_which_all_is_refused_is_sent_once(tmp_path: Path, jira: Server) -> None:
+    """The answer says of each what is wrong with it: asking one by one would cost as many writes."""
+    allowed = [{"value": "production"}, {"value": "test"}]
+    jira.projects["NET"] = Project("NET", required={"customfield_10100": custom("Environment", allowedValues=allowed)})
+    place = Place.create(tmp_path / "place", jira_settings(jira))
+    scan = write(tmp_path / "one", **{n: image(n, "CVE-2026-0001") for n in ("a", "b", "c")})
+    told = place.run(scan, FIRST)
+    assert (len(jira.writes()), len(told.document["errors"]), told.exit_code) == (1, 3, 1)
+    assert 'write `fields: {customfield_10100: "production"}`' in told.document["errors"][0]
+
+
+@pytest.mark.parametrize("wrong", ["short", "swapped"])
+def test_a_bulk_answer_that_does_not_add_up_is_looked_up(tmp_path: Path, jira: Server, wrong: str) -> None:
+    """Never is a ticket taken for another because an answer named fewer than were filed, or in another order."""
+    place = Place.create(tmp_path / "place", jira_settings(jira) + "teams: teams.yaml\n")
+    (place.folder / "teams.yaml").write_text(
+        "teams: {net: {}, ops: {project: OPS}}\nunowned: net\nimages: [{match: '*/ops', team: ops}]\n"
+    )
+    scan = write(tmp_path / "one", **{n: image(n, "CVE-2026-0001") for n in ("net", "ops")})
+    bulk = jira._bulk
+
+    def broken(asked: Asked) -> Answer:
+        told = bulk(asked)
+        told.body["issues"] = told.body["issues"][:1] if wrong == "short" else told.body["issues"][::-1]
+        return told
+
+    jira._bulk = broken  # type: ignore[method-assign]
+    try:
+        told = place.run(scan, FIRST).document
+    finally:
+        del jira._bulk  # type: ignore[method-assign]
+    assert told["errors"] == []
+    assert {a["ticket"]["id"] for a in told["actions"] if "/net" in a["title"]} == {"NET-1"}
+    assert {a["ticket"]["id"] for a in told["actions"] if "/ops" in a["title"]} == {"OPS-1"}
+    assert not written(place.run(scan, FIRST, later=timedelta(hours=1)).document)
+
+
+def test_a_project_that_cannot_be_seen_any_more_does_not_make_its_tickets_deleted(tmp_path: Path, jira: Server) -> None:
+    place, _, _ = one_ticket(tmp_path, jira)
+    jira.denied[BOT, "NET"] = {"BROWSE_PROJECTS"}
+    more = write(tmp_path / "two", a=image("a", "CVE-2026-0001", "CVE-2026-0002"))
+    told = place.run(more, FIRST + WEEK)
+    assert told.exit_code == 1
+    assert [a["outcome"] for a in told.document["actions"]] == ["failed"]
+    assert "project NET: cannot be seen any more" in told.document["errors"][0]
+    del jira.denied[BOT, "NET"]
+    told = place.run(more, FIRST + WEEK, later=timedelta(hours=1))
+    assert (told.exit_code, told.document["plan"]["update"]) == (0, 1)
+    assert not [said for said in told.document["warnings"] if "deleted" in said]
+
+
+def test_another_team_of_the_same_project_has_its_component(tmp_path: Path, jira: Server) -> None:
+    """Ours is taken off with the team; one that a person set stays."""
+    place = Place.create(tmp_path / "place", jira_settings(jira) + "teams: teams.yaml\n")
+    scan = write(tmp_path / "one", a=image("a", "CVE-2026-0001"))
+    jira.projects["NET"] = Project("NET", components=("dns", "web", "theirs"))
+    for team, expected in (("dns", ["dns"]), ("web", ["theirs", "web"])):
+        (place.folder / "teams.yaml").write_text(
+            f"teams: {{dns: {{component: dns}}, web: {{component: web}}}}\nunowned: {team}\n"
+        )
+        place.run(scan, FIRST, later=timedelta(hours=len(expected)))
+        assert sorted(c["name"] for c in jira.row("NET-1")["fields"]["components"]) == expected
+        JiraPlace(jira).edit("NET-1", components=[{"name": "dns"}, {"name": "theirs"}])
+    assert not written(place.run(scan, FIRST, later=timedelta(hours=5)).document)
+
+
+def test_a_ticket_that_cannot_be_reopened_keeps_the_other_open(tmp_path: Path, jira: Server) -> None:
+    """It is asked for on the issue. Were the move done all the same, nobody would have an open ticket."""
+    place = Place.create(tmp_path / "place", jira_settings(jira) + "teams: teams.yaml\n")
+    scan = write(tmp_path / "one", a=image("a", "CVE-2026-0001"))
+
+    def run(team: str, hours: int) -> Any:
+        (place.folder / "teams.yaml").write_text(f"teams: {{net: {{}}, ops: {{project: OPS}}}}\nunowned: {team}\n")
+        return place.run(scan, FIRST, later=timedelta(hours=hours)).document
+
+    run("net", 1)
+    run("ops", 2)
+    assert (state(jira, "NET-1"), state(jira, "OPS-1")) == ("Won't Do", "open")
+    jira.scheme = {"Done": []}
+    told = run("net", 3)
+    assert {a["kind"]: a["outcome"] for a in told["actions"]} == {"reopen": "asked", "move": "failed"}
+    assert (state(jira, "NET-1"), state(jira, "OPS-1")) == ("Won't Do", "open")
+    jira.scheme = {}
+    run("net", 4)
+    assert (state(jira, "NET-1"), state(jira, "OPS-1")) == ("open", "Won't Do")
+
+
+def test_a_due_date_has_its_label_as_elsewhere(tmp_path: Path, jira: Server) -> None:
+    place, people, _ = one_ticket(tmp_path, jira)
+    due = datetime.fromisoformat(jira.row("NET-1")["fields"]["duedate"]).replace(tzinfo=UTC)
+    for day, expected in ((-2, DUE_SOON), (1, OVERDUE)):
+        scan = write(tmp_path / f"day{day}", a=image("a", "CVE-2026-0001"))
+        told = place.run(scan, due + timedelta(days=day)).document
+        assert told["plan"]["update"] == 1
+        assert expected in people.names("NET-1", "labels")
+    assert DUE_SOON not in people.names("NET-1", "labels")
+    gone = write(tmp_path / "gone", a=image("a", tag="1.1"))
+    place.run(gone, due + WEEK)
+    assert people.names("NET-1", "labels") == ["triagebot"]
+
+
 def one_ticket(tmp_path: Path, server: Server, **said: Any) -> tuple[Place, JiraPlace, Path]:
     """A place with one open ticket, `NET-1`."""
     place = Place.create(tmp_path / "place", jira_settings(server, **said))
@@ -342,6 +444,7 @@ def test_without_a_transition_a_comment_asks_for_it(tmp_path: Path, jira: Server
     for _ in range(2):
         told = place.run(gone, FIRST + WEEK)
         assert told.exit_code == 0
+        assert [a["outcome"] for a in told.document["actions"]] == ["asked"]
         assert any("NET-1 could not be closed" in warning for warning in told.document["warnings"])
         assert people.comments("NET-1").count("triagebot could not change the state") == 1
     assert state(jira) == "open"

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jira820.render import render_wiki
 from jira_cloud import is_document
-from test_render import HOSTILE, draft, example, golden, hostile_draft, line
+from test_render import HOSTILE, draft, example, golden, hostile_draft, line, posture_example
 
 from triagebot.errors import TrackerError
-from triagebot.model import Gone, Want
+from triagebot.model import Draft, Gone, Want
 from triagebot.render.escape import plain, wiki_code, wiki_text
 from triagebot.render.tickets import block, closing, moved, named, news, reopened
 from triagebot.trackers.jira_body import Document, Wiki
@@ -74,7 +74,18 @@ def blocks(text: str, markup: str) -> list[str]:
     return [
         block(bad, "2026-05-08", markup, 65_536, show_mention=False), *closings, news(bad.lines, "P3", "P1", markup),
         reopened("there is something new", bad.lines, markup), named(moved(markup), "https://x.example/1", markup),
+        *posture_blocks(bad, markup),
     ]  # fmt: skip
+
+
+def posture_blocks(bad: Draft, markup: str) -> list[str]:
+    """The same where it is about checks that fail, in all shapes that a place has."""
+    told = []
+    for kind in ("secret:", "config:", "policy:"):
+        lines = tuple(replace(x, package=f"{kind}{x.name}", others=(x.severity_source,)) for x in bad.lines)
+        held = replace(bad, key="posture:platform:x", lines=lines, attached=lines[1:], excused=lines[1:])
+        told += [block(held, "2026-05-08", markup, 65_536), reopened("it is back", lines, markup)]
+    return told
 
 
 @pytest.mark.parametrize("text", [*JIRAS, *HOSTILE], ids=lambda t: ascii(t[:30]))
@@ -140,6 +151,18 @@ def test_a_ticket_as_people_read_it_in_data_center() -> None:
 def test_a_ticket_as_people_read_it_in_cloud() -> None:
     told = json.loads(block(example(), "2026-05-08", "adf", 32_500))
     golden("ticket.adf.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_a_posture_ticket_as_people_read_it() -> None:
+    golden("posture.wiki", block(posture_example(), "2026-05-08", "jira", 32_500))
+    told = json.loads(block(posture_example(), "2026-05-08", "adf", 32_500))
+    golden("posture.adf.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_a_severity_that_sources_differ_about_says_so() -> None:
+    told = draft(line(1, severity="high", severity_source="nvd", others=("debian: low",)))
+    assert "high (nvd; debian: low)" in block(told, "2026-05-08", "jira", 32_500)
+    assert "high (nvd; debian: low)" in block(told, "2026-05-08", "adf", 32_500)
 
 
 def test_comments_as_people_read_them() -> None:

@@ -128,7 +128,7 @@ def test_the_headline_and_the_table_count_vulnerabilities_only(place: Place, tmp
     }
     assert "0 before + 5 new = 5 now (4 of these are misconfigurations and secrets)" in told.summary
     assert "| misconfiguration | 2 | 0 | 0 | 1 place | 0 |" in told.summary
-    assert "| Payments | 0 | 0 | 0 | 0 | 2 | 1 | 0 |" in told.summary
+    assert "| Payments | 0 | 0 | 2 | 1 | 0 | 2026-05-04 | 0 | - |" in told.summary
 
 
 def test_what_a_report_on_a_cluster_says_of_packages_is_no_image(place: Place, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from tracker_contract import NOW, Place, TrackerContract
 
 from triagebot.files import GithubSettings
 from triagebot.model import ClosedAs
-from triagebot.trackers import connect
+from triagebot.trackers import Edit, connect
+from triagebot.trackers.body import comment_mark
 from triagebot.trackers.github import GithubTracker
 
 CLOSED_AS = {"done": "completed", "not-planned": "not_planned", "duplicate": "duplicate"}
@@ -81,6 +82,11 @@ class GithubPlace(Place):
     def strip(self, ticket: str) -> None:
         repo, number = self.at(ticket)
         repo.edit(number, body=re.sub(r"<!-- triagebot.*?-->\n?", "", repo.body(number)))
+
+    def forge_comment(self, ticket: str, edit: Edit) -> bool:
+        repo, number = self.at(ticket)
+        repo.comment(number, f"Forged.\n\n{comment_mark(edit.comment_digest)}")
+        return True
 
     def forge(self, ticket: str) -> str:
         repo, number = self.at(ticket)

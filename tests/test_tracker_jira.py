@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from jira_cloud import Cloud
 from jira_server import Server, jira_tracker
-from tracker_contract import NOW, Place, TrackerContract
+from tracker_contract import NOW, Place, TrackerContract, content
 
 from triagebot.model import ClosedAs
-from triagebot.trackers.interface import Tracker
+from triagebot.trackers.interface import Edit, Picture, Tracker
 from triagebot.trackers.jira import JiraTracker
 
 RESOLUTION = {"done": "Done", "not-planned": "Won't Do", "duplicate": "Duplicate"}
@@ -106,6 +107,12 @@ class JiraPlace(Place):
         self.edit(ticket, labels=[])
         self.server.set_property(ticket, "triagebot", None)
 
+    def forge_comment(self, ticket: str, edit: Edit) -> bool:
+        body: Any = as_document("Forged.") if isinstance(self.server, Cloud) else "Forged."
+        mark = {"key": "triagebot", "value": {"digest": edit.comment_digest}}
+        self.server.do("octocat", "POST", f"issue/{ticket}/comment", {"body": body, "properties": [mark]})
+        return True
+
     def forge(self, ticket: str) -> str:
         fields = self.issue(ticket)["fields"]
         copied = {name: fields[name] for name in ("summary", "description", "labels")}
@@ -137,3 +144,18 @@ class TestContract(TrackerContract):
     @pytest.mark.parametrize("field", ["labels"])
     def test_what_the_team_file_changes_is_changed(self, place: Place, tracker: Tracker, field: str) -> None:
         super().test_what_the_team_file_changes_is_changed(place, tracker, field)
+
+
+def test_a_picture_is_attached_once(place: JiraPlace) -> None:
+    tracker = place.connect()
+    made = tracker.create(content("summary:weekly"))
+    week = Edit(
+        comment="Week 19.", comment_digest="week-2026-W19", rewrite=True, pictures=(Picture("t-1.png", b"PNG1"),)
+    )
+    tracker.edit(made.id, week)
+    before = tracker.writes
+    place.connect().edit(made.id, week)
+    tracker.edit(made.id, replace(week, pictures=(Picture("t-2.png", b"longer"),)))
+    held = place.issue(made.id)["fields"]["attachment"]
+    assert [(a["filename"], a["size"]) for a in held] == [("t-1.png", 4), ("t-2.png", 6)]
+    assert tracker.writes == before + 1

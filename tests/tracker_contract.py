@@ -14,6 +14,7 @@ import pytest
 
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Content, Marker, Ticket
+from triagebot.trackers import LocalTracker
 from triagebot.trackers.interface import Drifted, Edit, Known, Tracker
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -67,6 +68,10 @@ class Place(ABC):
     @abstractmethod
     def strip(self, ticket: str) -> None:
         """Remove by hand all that triagebot keeps about itself."""
+
+    def forge_comment(self, ticket: str, edit: Edit) -> bool:
+        """Say "Forged." as somebody else, in a comment with the hidden mark of ours; False: nobody else can."""
+        return False
 
     @abstractmethod
     def forge(self, ticket: str) -> str:
@@ -369,6 +374,44 @@ class TrackerContract:
         place.set_names(made.id, field, [*base, ours, former, theirs])
         tracker.edit(made.id, update(**{field: (*base, ours, following)}))
         assert sorted(place.names(made.id, field)) == sorted([*base, following, ours, theirs])
+
+    def test_a_comment_can_be_written_anew(self, place: Place, tracker: Tracker) -> None:
+        made = tracker.create(content())
+        week = Edit(comment="Week 19: 44 critical.\n", comment_digest="week-2026-W19", rewrite=True)
+        tracker.edit(made.id, week)
+        place.connect().edit(made.id, replace(week, comment="Week 19: 31 critical.\n"))
+        tracker.edit(made.id, replace(week, comment="Week 20: 30 critical.\n", comment_digest="week-2026-W20"))
+        tracker.edit(made.id, replace(week, comment="Week 19: 32 critical.\n"))
+        said = place.comments(made.id)
+        assert [said.count(f"Week {n} critical.") for n in ("19: 44", "19: 31", "19: 32", "20: 30")] == [0, 0, 1, 1]
+        assert said.index("Week 19") < said.index("Week 20")
+        assert "What to do." in place.body(made.id)
+
+    def test_a_comment_that_says_the_same_is_not_written(self, place: Place) -> None:
+        tracker = place.connect()
+        made = tracker.create(content())
+        week = Edit(comment="Week 19: 44 critical.\n\n- one\n- two\n", comment_digest="week-2026-W19", rewrite=True)
+        tracker.edit(made.id, week)
+        before, said = tracker.writes, place.comments(made.id)
+        tracker.edit(made.id, week)
+        assert place.comments(made.id) == said
+        assert tracker.writes - before == (1 if isinstance(tracker, LocalTracker) else 0)  # a file is written whole
+
+    def test_a_comment_that_others_wrote_is_never_written_anew(self, place: Place, tracker: Tracker) -> None:
+        made = tracker.create(content())
+        week = Edit(comment="Week 19: 44 critical.\n", comment_digest="week-2026-W19", rewrite=True)
+        if not place.forge_comment(made.id, week):
+            pytest.skip("whoever may write to a file may write all of it")
+        tracker.edit(made.id, week)
+        tracker.edit(made.id, replace(week, comment="Week 19: 31 critical.\n"))
+        said = place.comments(made.id)
+        assert [said.count(f"Week 19: {n} critical.") for n in (44, 31)] == [0, 1]
+        assert said.count("Forged.") == 1
+
+    def test_the_key_of_the_weekly_summary_is_one(self, place: Place, tracker: Tracker) -> None:
+        made = tracker.create(content("summary:weekly"))
+        assert only(place.connect()).marker.key == "summary:weekly"
+        assert place.connect().create(content("summary:weekly")).id == made.id
 
     def test_looking_writes_nothing(self, place: Place, tracker: Tracker) -> None:
         made = tracker.create(content())

@@ -5,7 +5,7 @@ This is the composition root: it picks back ends, calls history and collects tab
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from triagebot import commands, diff
+from triagebot import commands, diff, figures, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.apply import carry_out
@@ -23,8 +23,9 @@ from triagebot.document import Told, tell
 from triagebot.errors import InputError, TrackerError, UnsafeError
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
-from triagebot.model import Action, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.scan import Loaded, Reading
+from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
 
@@ -51,19 +52,21 @@ def run(config: Config, path: Path | None, options: Options) -> Told:
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     with nullcontext() if options.dry_run else history.lease():
         state, coverage = record(config, history, loaded, options)
         view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
         plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
+        posted = Posted()
         if not (options.dry_run or options.record_only or plan.refused):
             history.written()
             noted = _Noted(history, options.now)
             outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
             view = _answered(config, history, _after(view, outcomes), options)
+            posted = _posted(config, history, view, options, plan)
             _remembered(history, view)
-        told = tell(config, options, loaded, view, plan, outcomes)
+        told = _told(config, history, options, loaded, view, plan, outcomes, posted)
         if not options.dry_run:
             history.record_run(told.document["run_id"], told.document)
         return told
@@ -72,7 +75,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
     """What a run would do, as a file that `apply` carries out. Records nothing."""
     loaded = read(config, path, options)
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state, coverage = record(config, history, loaded, replace(options, dry_run=True))
     view = look(config, history, state, coverage, options, keep=False)
     plan = make_plan(config, view, options)
@@ -81,7 +84,44 @@ def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, 
         PLAN_VERSION, str(path.resolve()), loaded.content, scan.label, scan.stream, scan.taken_at, options.now,
         options.accept_drop, plan,
     )  # fmt: skip
-    return tell(config, replace(options, dry_run=True), loaded, view, plan, []), file
+    return _told(config, history, replace(options, dry_run=True), loaded, view, plan, []), file
+
+
+def _posted(config: Config, history: History, view: View, options: Options, plan: Plan) -> Posted:
+    """Tell people of the week, where they are to be told."""
+    if config.settings.summary is None and config.step_summary is None:
+        return Posted()
+    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+    sheet = weekly.sheet(config, history, view, options, said)
+    posted = weekly.post(config, history, view, options, sheet)
+    note = weekly.appended(config, sheet)
+    return replace(posted, notes=(*posted.notes, note)) if note else posted
+
+
+def _told(
+    config: Config, history: History, options: Options, loaded: Loaded | None, view: View, plan: Plan,
+    outcomes: list[Outcome], posted: Posted | None = None,
+) -> Told:  # fmt: skip
+    """The document of a run; its summary is written when it is asked for."""
+    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+
+    def write() -> str:
+        return week.text(weekly.sheet(config, history, view, options, said), "markdown")
+
+    return tell(said, options, loaded, view, plan, outcomes, posted or Posted(), write)
+
+
+def told(config: Config, options: Options, only: bool) -> Told:
+    """How things stand after the last recorded scan, in words and figures. `only`: of no other stream."""
+    history = History(config.history, config.settings.severity_sources)
+    view = standing(config, options)
+    last = history.last_run(options.stream)
+    said = figures.summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
+
+    def write() -> str:
+        return week.text(weekly.sheet(config, history, view, options, said, only), "markdown")
+
+    return tell(said, options, None, view, Plan(), [], Posted(), write)
 
 
 def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
@@ -106,7 +146,7 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
 
 def standing(config: Config, options: Options) -> View:
     """What is believed after the last recorded scan; reads only."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     state = history.state(options.stream, keep_cache=False)
     if state.last is None:
         raise InputError(
@@ -139,6 +179,10 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     Raises `UnsafeError` for a scan that is quarantined.
     """
     scan = loaded.scan
+    if options.record_only and scan.taken_at == options.now:
+        loaded.notes.append(
+            f"the reports of {scan.label} do not say when they were made: it counts as taken now (--taken-at says when)"
+        )
     scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
     name = snapshot_name(scan, loaded.content)
     recorded = {s.name: s for s in history.snapshots(options.stream)}
@@ -147,35 +191,62 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         history.accept(name)
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
+    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
+    last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
+    is_older = last is not None and snapshot.order < last.order
+    if last and is_older and options.record_only:
+        return _imported(history, loaded, snapshot, last, options, held)
     before = history.state(options.stream, keep_cache=not options.dry_run)
     if held and held.accepted:
         loaded.notes.append(f"scan {scan.label} was recorded before; this is how things stand after the last scan")
         return before, _last_coverage(history, before, loaded, name)
-    is_older = before.last is not None and scan.taken_at < before.last.taken_at
-    if before.last and is_older and not options.record_only:
+    if before.last and scan.taken_at < before.last.taken_at:
         raise InputError(
             scan.label, f"was taken {scan.taken_at:%Y-%m-%d %H:%M}, before the last recorded scan "
             f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
-    trusted = options.accept_drop or options.end_stream or is_older
+    trusted = options.accept_drop or options.end_stream
     reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:
-        raise UnsafeError(
-            f"scan {scan.label}", "suspect and set aside: " + "; ".join(reasons),
-            "look at the scanner; if the scan is right, run again with --accept-drop",
-        )  # fmt: skip
-    if is_older and not options.dry_run:
+        raise _set_aside(scan.label, reasons)
+    if is_older and not options.dry_run:  # taken at the same time as the last one
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
     step = diff.advance(before.belief, scan, scope)
-    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
     state = State(step.belief, step.changes, step.arithmetic, snapshot)
     if not options.dry_run:
-        history.keep(options.stream, state)
+        history.keep(options.stream, state, before.belief, step, scan)
     return state, scan.coverage
+
+
+def _imported(
+    history: History, loaded: Loaded, snapshot: Snapshot, last: Snapshot, options: Options, held: Snapshot | None
+) -> tuple[State, pl.DataFrame]:
+    """Take in a scan that comes before the last one; (what it says by itself, its coverage).
+
+    What follows from it for all later scans is derived once, by whoever asks next, and not by every import.
+    Raises `UnsafeError` for one that was set aside before.
+    """
+    if held and not held.accepted:
+        raise _set_aside(held.label, held.reasons)
+    if not (options.dry_run or held):
+        history.record(loaded.scan, snapshot.scope, loaded.content, ())
+    loaded.notes.append(
+        f"scan {snapshot.label} {'was recorded before' if held else 'is recorded'}; it is older than the last one "
+        f"({last.label}): these are the figures of it alone, and it falls into its place at the next run"
+    )
+    step = diff.advance(Belief.nothing(), loaded.scan)
+    return State(step.belief, step.changes, step.arithmetic, snapshot), loaded.scan.coverage
+
+
+def _set_aside(label: str, reasons: Sequence[str]) -> UnsafeError:
+    return UnsafeError(
+        f"scan {label}", "suspect and set aside: " + "; ".join(reasons),
+        "look at the scanner; if the scan is right, run again with --accept-drop",
+    )  # fmt: skip
 
 
 def _last_coverage(history: History, state: State, loaded: Loaded, name: str) -> pl.DataFrame:
@@ -206,7 +277,7 @@ class _Noted:
         self.history, self.now = history, now
 
     def intend(self, action: Action) -> None:
-        self.history.intend(action.tracker, action.key, self.now)
+        self.history.intend(action.tracker, action.key, self.now, action.content.place if action.content else "")
 
     def refused(self, action: Action) -> None:
         self.history.settle(action.tracker, action.key)

@@ -139,4 +139,5 @@ class _Work:
         except TrackerError as error:
             return Outcome(action, "failed", action.ticket, action.url, str(error))
         self.journal.done(action, ticket)
-        return Outcome(action, "done", ticket.id, ticket.url, stands=ticket)
+        is_done = not edit.state or ticket.is_open == (edit.state == "open")
+        return Outcome(action, "done" if is_done else "asked", ticket.id, ticket.url, stands=ticket)

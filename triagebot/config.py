@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -23,6 +24,10 @@ M = TypeVar("M", bound=Strict)
 
 ENDPOINT = "GITHUB_API_URL"
 """Where GitHub's API is; Actions sets it, also on an Enterprise Server."""
+
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
+ELSEWHERE = "TRIAGEBOT_HISTORY"
+"""Where the history is, on a machine that keeps it elsewhere than the settings say."""
 
 _PLAIN = {
     "model_type": "should be a mapping (name: value)",
@@ -60,13 +65,17 @@ class Config:
     path: Path | None = None
     """The settings file; None where the defaults hold."""
     team_path: Path = Path("teams.yaml")
+    elsewhere: str = ""
+    """The history folder that the environment names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the environment holds of the variables that the settings name."""
+    step_summary: Path | None = None
+    """The file that GitHub Actions shows as the summary of a job's step."""
 
     @property
     def history(self) -> Path:
-        """The history folder."""
-        return self.base / self.settings.history
+        """The history folder. `TRIAGEBOT_HISTORY` in the environment has the last word."""
+        return Path(self.elsewhere) if self.elsewhere else self.base / self.settings.history
 
 
 def load(path: Path | None) -> Config:
@@ -85,12 +94,19 @@ def load(path: Path | None) -> Config:
     team_path = base / settings.teams if settings.teams else shipped("teams.yaml")
     teams = read(team_path, TeamFile)
     _check_trackers(team_path, teams, settings)
+    _check_summary(path, settings)
     _check_teams([(base / name, file) for name, file in zip(settings.rules, files, strict=False)], teams)
     return Config(
         base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
         _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
-        path, team_path, _secrets(settings),
+        path, team_path, variable(ELSEWHERE), _secrets(settings), _step_summary(),
     )  # fmt: skip
+
+
+def _step_summary() -> Path | None:
+    """https://docs.github.com/actions/reference/workflow-commands-for-github-actions#adding-a-job-summary"""
+    told = os.environ.get(STEP_SUMMARY, "").strip()
+    return Path(told) if told else None
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
@@ -101,6 +117,19 @@ def _secrets(settings: Settings) -> dict[str, str]:
         if isinstance(tracker, JiraSettings):
             named |= {tracker.token_env, tracker.user_env}
     return {name: value for name in named if (value := os.environ.get(name, "").strip())}
+
+
+def variable(name: str) -> str:
+    """What the environment holds of one variable; empty: nothing."""
+    return os.environ.get(name, "").strip()
+
+
+def whoami() -> str:
+    """Who is running this, for those who wait: the address of a run of Actions, else process and machine."""
+    address = "/".join(map(variable, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY")))
+    if run := variable("GITHUB_RUN_ID"):
+        return f"{address}/actions/runs/{run}"
+    return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def shipped(name: str) -> Path:
@@ -258,6 +287,24 @@ def _check_places(path: Path, teams: TeamFile, settings: Settings) -> None:
                 faults.append(f"{at}{name!r} is for {wanted}, and tracker {team.tracker!r} is {kind}")
     if faults:
         raise ConfigError("", "\n".join(faults), "correct `tracker`, or the place")
+
+
+def _check_summary(path: Path | None, settings: Settings) -> None:
+    """The weekly summary needs a tracker that is there, and a place of its kind."""
+    told = settings.summary
+    if path is None or told is None:
+        return
+    at, fault, remedy = ("tracker",), "", "name one of `trackers:`"
+    if told.tracker not in settings.trackers:
+        fault = f"no tracker {told.tracker!r}{suggest(told.tracker, settings.trackers)}"
+    else:
+        kind = settings.trackers[told.tracker].type
+        for name, value, wanted in (("repo", told.repo, "github"), ("project", told.project, "jira")):
+            if value and kind != wanted:
+                at, remedy = (name,), "correct `tracker`, or the place"
+                fault = f"{name!r} is for {wanted}, and tracker {told.tracker!r} is {kind}"
+    if fault:
+        raise ConfigError(placed(path, ("summary", *at)), f"summary: {fault}", remedy)
 
 
 def _check_teams(files: Sequence[tuple[Path, RuleFile]], teams: TeamFile) -> None:

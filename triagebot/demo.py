@@ -6,22 +6,19 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
-from triagebot import app
+from triagebot import app, page
 from triagebot.config import Config, load
 from triagebot.errors import InputError
 from triagebot.files import LocalSettings
 from triagebot.look import Options
 
-EXAMPLE = Path("examples/csm")
-
 
 def play(folder: Path, say: Callable[[str], None]) -> None:
     """Run both scans into `folder` (made anew) and say what came of it."""
-    source = EXAMPLE if EXAMPLE.exists() else Path(__file__).resolve().parent.parent / EXAMPLE
-    if not source.exists():
-        raise InputError(str(EXAMPLE), "the example is not here", "run the demo in a checkout of triagebot")
+    source = example()
     if folder.exists() and not (folder / ".triagebot-demo").exists():
         raise InputError(str(folder), "exists and was not made by the demo", "name another folder with --folder")
     shutil.rmtree(folder, ignore_errors=True)
@@ -34,7 +31,7 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
         at = now - timedelta(weeks=weeks)
         told = app.run(config, scan, Options(now=at, taken_at=at))
         done = {kind: n for kind, n in told.document["plan"].items() if n}
-        say(f"{scan.name}: {told.headline}.")
+        say(f"{told.document['scan']['label']}: {told.headline}.")
         say(f"  tickets: {', '.join(f'{n} {kind}' for kind, n in done.items()) or 'nothing to do'}")
         for line in (*told.document["warnings"], *told.document["errors"]):
             say(f"  {line}")
@@ -42,6 +39,19 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
     report.write_text(told.summary, encoding="utf-8")
     say(f"tickets: {folder / 'tickets'}/ ({len(list((folder / 'tickets').glob('*.md')))} files)")
     say(f"summary: {report}")
+    settled = Options(now=now, dry_run=True)
+    shown = page.written(config, settled, app.standing(config, settled))
+    (folder / "report.html").write_text(shown.text, encoding="utf-8")
+    say(f"page: {folder / 'report.html'} ({shown.findings:,} findings; open it in a browser)")
+
+
+def example() -> Path:
+    """The folder of the example: inside the installed package, else in the checkout."""
+    packed = Path(str(resources.files("triagebot") / "example"))
+    here = packed if packed.exists() else Path(__file__).resolve().parent.parent / "examples" / "csm"
+    if not here.exists():
+        raise InputError(str(here), "the example is not here", "install triagebot anew, or run this in a checkout")
+    return here
 
 
 def _into(config: Config, folder: Path) -> Config:

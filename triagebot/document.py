@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import polars as pl
-
-from triagebot import decisions, summary
-from triagebot.config import Config
+from triagebot import summary
 from triagebot.errors import UnsafeError
-from triagebot.look import Options, View, by_alias
-from triagebot.model import DUE_SOON, Action, Kind, Outcome, Plan
-from triagebot.rules import VULNERABILITY
+from triagebot.look import Options, View
+from triagebot.model import Action, Kind, Outcome, Plan
 from triagebot.scan import Loaded
-from triagebot.sla import flag
-from triagebot.standing import buckets, notices, words
+from triagebot.standing import words
+from triagebot.summary import Summary
+from triagebot.weekly import Posted
 
 SCHEMA = 1
 
 
 @dataclass
 class Told:
-    """The document, the summary in Markdown with its first sentence, and the exit code."""
+    """The document, the first sentence of the summary, all of it in Markdown when asked for, and the exit code."""
 
     document: dict[str, Any]
-    summary: str = ""
+    write: Callable[[], str] = str
     headline: str = ""
     exit_code: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """The weekly summary."""
+        return self.write()
+
 
 def tell(
-    config: Config, options: Options, loaded: Loaded | None, view: View, plan: Plan, outcomes: list[Outcome]
-) -> Told:
-    """Put what was done into words and figures."""
-    said = summarised(config, options, view, plan)
-    errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors]
+    said: Summary, options: Options, loaded: Loaded | None, view: View, plan: Plan, outcomes: list[Outcome],
+    posted: Posted, write: Callable[[], str],
+) -> Told:  # fmt: skip
+    """Put what was done into words and figures. `write`: writes the summary."""
+    errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors, *posted.errors]
     errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error and o.outcome != "deferred"]
     halted = Counter(o.error for o in outcomes if o.outcome == "deferred")
     errors = [e for e in errors if e not in halted] + [f"{e} ({n} tickets wait)" for e, n in halted.items()]
     warnings = [*view.warnings, *plan.warnings, *(note for t in view.trackers.values() for note in t.notes)]
-    warnings += loaded.notes if loaded else []
+    warnings += [*(loaded.notes if loaded else []), *posted.notes]
     if loaded and loaded.left_out:
         told = ", ".join(f"{n} × {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")
         warnings += [f"entries that are no findings and were left out: {told}"] if told else []
@@ -80,43 +82,17 @@ def tell(
             }
             for name, facts in view.facts.items()
         ],
+        "summary": {
+            "week": posted.week, "outcome": posted.outcome, "ticket": {"id": posted.ticket, "url": posted.url},
+        },
+        "waiting": list(said.waiting),
+        "unassignable": list(said.unassignable),
         "refused": plan.refused or None,
         "warnings": warnings,
         "errors": errors,
     }  # fmt: skip
     code = UnsafeError.exit_code if plan.refused else int(bool(errors))
-    return Told(document, summary.markdown(said), summary.headline(said), code, outcomes)
-
-
-def summarised(config: Config, options: Options, view: View, plan: Plan | None = None) -> summary.Summary:
-    """The figures of the summary, as things stand."""
-    belief, last = view.state.belief, view.state.last
-    ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
-    judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
-    vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
-    mine = [t for t in view.tickets if t.marker.stream == options.stream]
-    listed = sorted((i.asset, i.tag) for i in config.inventory or ())
-    total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage)
-    waiting = Counter(f"{a.tracker}: {a.reason}" for a in (plan.deferred if plan else ()))
-    return summary.Summary(
-        label=last.label if last else "", stream=options.stream, taken_at=last.taken_at if last else options.now,
-        severities=summary.severities(vulnerabilities), posture=summary.posture(judged),
-        arithmetic=view.state.arithmetic,
-        coverage=summary.coverage(view.coverage, belief.shown, listed),
-        images_total=total, images_serious=serious, images_serious_excepted=excepted,
-        teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now),
-        ignored=view.judged.height - judged.height,
-        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
-        buckets=buckets(view.judged, view.held),
-        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now),
-        due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
-        decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
-        unassignable=tuple(
-            f"{person} cannot be assigned in {place}" for facts in view.facts.values()
-            for place, person in sorted(facts.unassignable)
-        ),
-        waiting=tuple(f"{n} tickets wait for the next run; {why}" for why, n in waiting.items()),
-    )  # fmt: skip
+    return Told(document, write, summary.headline(said), code, outcomes)
 
 
 def _scan(said: summary.Summary) -> dict[str, Any]:

@@ -361,6 +361,30 @@ class FeedSettings(Strict):
     epss: str = ""
 
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+class SummarySettings(Strict):
+    """Where the weekly summary goes: one ticket of this tracker, and one comment on it a week.
+
+    `weekday`: the first day of the week on which it is posted; `repo` or `project`: where the ticket is, if not where
+    the tracker files by default.
+    """
+
+    tracker: str
+    weekday: Weekday = "monday"
+    repo: str = Field("", pattern=rf"^$|{REPOSITORY}")
+    project: str = Field("", pattern=rf"^$|{PROJECT}")
+    title: str = Field("Vulnerability triage: weekly summary", min_length=1, max_length=200)
+    labels: list[str] = []
+    assignees: list[str] = []
+
+    @property
+    def place(self) -> str:
+        """The repository or project; empty: where the tracker files by default."""
+        return self.repo or self.project
+
+
 class Settings(Strict):
     """`triagebot.yaml`. Paths are relative to the folder of that file."""
 
@@ -382,6 +406,7 @@ class Settings(Strict):
     vex: Texts = []
     backlog: Literal["ticket", "baseline"] = "ticket"
     trackers: dict[str, TrackerSettings] = {"default": LocalSettings(type="local")}
+    summary: SummarySettings | None = None
 
 
 FILES: dict[str, type[Strict]] = {"triagebot": Settings, "rules": RuleFile, "teams": TeamFile}

@@ -9,11 +9,11 @@ from dataclasses import replace
 import polars as pl
 
 from triagebot import keys
+from triagebot.covered import Looked
 from triagebot.decisions import Held
 from triagebot.grouping import Grouping, Room, addressed
 from triagebot.identity import finding_id, package_name
 from triagebot.lines import Judged, Lines
-from triagebot.looked import Looked
 from triagebot.model import SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
 
 

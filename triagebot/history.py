@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -21,16 +21,19 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from triagebot.diff import Scope, advance
+from triagebot import trend
+from triagebot.diff import Scope, Step, advance
 from triagebot.errors import InputError
 from triagebot.folder import Folder, indented, read_json
 from triagebot.identity import inventory_image
 from triagebot.lease import Lease
 from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Arithmetic, Belief, Scan, Ticket, empty
+from triagebot.steps import Steps
+from triagebot.trend import EVENTS, Point
 
 _TABLES = ("occurrences", "coverage", "aliases", "ratings")
 _BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
-_CACHE_VERSION = "2"
+_CACHE_VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Snapshot:
     accepted: bool
     reasons: tuple[str, ...]
     scope: Scope
+
+    @property
+    def order(self) -> tuple[datetime, bool, str, str]:
+        """Its place among the others, whichever came in first. The end of a stream is behind all of its time."""
+        return self.taken_at, self.scope.end_stream, self.label, self.name
 
 
 @dataclass(frozen=True)
@@ -66,19 +74,24 @@ class KnownTicket:
 
 
 class History:
-    """One history folder. Only a holder of the lease may write."""
+    """One history folder. Only a holder of the lease may write.
 
-    def __init__(self, folder: Path) -> None:
+    `sources`: whose severity counts, as in the settings; points of the trend are counted by it.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[str] = ()) -> None:
         self.folder = folder
+        self._sources = tuple(sources)
         self._files = Folder(folder)
         self._lease = Lease(self._files)
+        self._steps = Steps(self._files, self._sources)
         self._writer = ThreadPoolExecutor(1)
         self._tasks: list[Future[None]] = []
 
     # -- snapshots ---------------------------------------------------------------------------------------
 
     def snapshots(self, stream: str | None = None) -> list[Snapshot]:
-        """The recorded scans, oldest first."""
+        """The recorded scans, in their order: the oldest first."""
         self.written()
         return self._snapshots(stream)
 
@@ -93,7 +106,7 @@ class History:
             )  # fmt: skip
             if stream in (None, snapshot.stream):
                 found.append(snapshot)
-        return sorted(found, key=lambda s: (s.taken_at, s.name))
+        return sorted(found, key=lambda s: s.order)
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.
@@ -153,22 +166,80 @@ class History:
                 state, start = cached, at
                 break
         for at in range(start, len(accepted)):
-            step = advance(state.belief, self.scan(accepted[at]), accepted[at].scope)
+            scan = self.scan(accepted[at])
+            step = advance(state.belief, scan, accepted[at].scope)
+            if keep_cache:
+                self._keep_step(accepted[: at + 1], state.belief, step, scan)
             state = State(step.belief, step.changes, step.arithmetic, accepted[at])
         if keep_cache and start < len(accepted):
             self._cache(accepted, state)
+            self._steps.tidy(stream, [s.name for s in accepted])
         return state
 
-    def keep(self, stream: str, state: State) -> None:
+    def keep(self, stream: str, state: State, before: Belief, step: Step, scan: Scan) -> None:
         """Spare the next run the replay: the state after the last recorded scan is known already.
 
-        Written beside the rest of the run, and done when the lease ends.
+        `step` led to it from `before`. Written beside the rest of the run, and done when the lease ends.
         """
 
         def cache() -> None:
-            self._cache([s for s in self._snapshots(stream) if s.accepted], state)
+            accepted = [s for s in self._snapshots(stream) if s.accepted]
+            self._cache(accepted, state)
+            self._keep_step(accepted, before, step, scan)
+            self._steps.tidy(stream, [s.name for s in accepted])
 
         self._tasks.append(self._writer.submit(cache))
+
+    # -- trend -------------------------------------------------------------------------------------------
+
+    def trail(self, stream: str, keep: bool = False) -> list[Point]:
+        """One point per accepted scan, oldest first. Steps that are not kept are derived from the snapshots.
+
+        `keep`: keep those too; only for a holder of the lease.
+        """
+        return [point for point, _ in self._walked(stream, 0, keep)]
+
+    def events(self, stream: str, start: int, keep: bool = False) -> pl.DataFrame:
+        """What the scans from the one at `start` of the trail on changed: `EVENTS`, and `scan`, their place in it."""
+        walked = self._walked(stream, start, keep)
+        told = [
+            (table if table is not None else pl.DataFrame(schema=EVENTS)).with_columns(scan=pl.lit(at, dtype=pl.Int32))
+            for at, (_, table) in enumerate(walked)
+        ]
+        return pl.concat([empty({**EVENTS, "scan": pl.Int32}), *told[start:]])
+
+    def _walked(self, stream: str, start: int, keep: bool) -> list[tuple[Point, pl.DataFrame | None]]:
+        """Every point, and the events of those from `start` on."""
+        accepted = [s for s in self.snapshots(stream) if s.accepted]
+        names = [s.name for s in accepted]
+        found: list[tuple[Point, pl.DataFrame | None]] = []
+        for at in range(len(accepted)):
+            point = self._steps.point(stream, names[: at + 1])
+            table = self._steps.events(stream, names[: at + 1]) if at >= start else None
+            if point is None or (at >= start and table is None):
+                return self._replayed(accepted, keep)
+            found.append((point, table))
+        return found
+
+    def _replayed(self, accepted: list[Snapshot], keep: bool) -> list[tuple[Point, pl.DataFrame | None]]:
+        belief = Belief.nothing()
+        found: list[tuple[Point, pl.DataFrame | None]] = []
+        for at, snapshot in enumerate(accepted):
+            scan = self.scan(snapshot)
+            step = advance(belief, scan, snapshot.scope)
+            point = trend.point(step, scan, self._sources)
+            table = trend.events(belief, step, scan, self._sources)
+            if keep:
+                self._steps.keep(snapshot.stream, [s.name for s in accepted[: at + 1]], point, table)
+            found.append((point, table))
+            belief = step.belief
+        return found
+
+    def _keep_step(self, accepted: list[Snapshot], before: Belief, step: Step, scan: Scan) -> None:
+        names, stream = [s.name for s in accepted], accepted[-1].stream
+        if self._steps.point(stream, names) is None:
+            table = trend.events(before, step, scan, self._sources)
+            self._steps.keep(stream, names, trend.point(step, scan, self._sources), table)
 
     def _cache_name(self, accepted: list[Snapshot]) -> str:
         said = "\n".join([_CACHE_VERSION, pl.__version__, *(s.name for s in accepted)])
@@ -258,11 +329,10 @@ class History:
     def _memory_file(self, tracker: str) -> Path:
         return self.folder / "trackers" / f"{hashlib.sha256(tracker.encode()).hexdigest()[:24]}.json"
 
-    def intend(self, tracker: str, key: str, now: datetime) -> None:
-        """Journal that a ticket is about to be created."""
-        self._files.write(
-            self._intent(tracker, key), json.dumps({"tracker": tracker, "key": key, "at": now.isoformat()})
-        )
+    def intend(self, tracker: str, key: str, now: datetime, place: str = "") -> None:
+        """Journal that a ticket is about to be created; `place`: its repository or project, where there are several."""
+        told = {"tracker": tracker, "key": key, "at": now.isoformat(), "place": place}
+        self._files.write(self._intent(tracker, key), json.dumps(told))
 
     def settle(self, tracker: str, key: str) -> None:
         """The create was answered: nothing is left to look up."""
@@ -278,6 +348,14 @@ class History:
     def record_run(self, run_id: str, document: Mapping[str, Any]) -> None:
         """Keep what a run did."""
         self._files.write(self.folder / "runs" / f"{run_id}.json", indented(document))
+
+    def last_run(self, stream: str) -> dict[str, Any]:
+        """What the last run of a stream did; nothing where none of the newest hundred was of it."""
+        for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:100]:
+            told = read_json(path)
+            if told.get("stream") == stream:
+                return told
+        return {}
 
     # -- lease -------------------------------------------------------------------------------------------
 

@@ -27,6 +27,9 @@ _BULLETIN = re.compile(
     r"[-:]",
     re.IGNORECASE,
 )
+_ADVISORY = re.compile(
+    r"^([A-Z]+(-[A-Z0-9.]+)*-[A-Z]*\d[A-Z0-9]*(:\d+)?|(AVD-)?[A-Z]{2,6}\d{2,4}|npm:[^:\s]+:\d{8})$", re.I
+)
 _HEX_WORD = re.compile(r"(?<![0-9A-Za-z])g?[0-9a-f]{7,}(?![0-9A-Za-z])")
 _DIGITS = re.compile(r"\d+")
 
@@ -231,6 +234,22 @@ def advisory_ids(own: str, others: Iterable[str | None]) -> tuple[str, ...]:
 def is_cve(vulnerability: str) -> bool:
     """Whether this is a CVE id."""
     return bool(_CVE.match(vulnerability))
+
+
+def is_bulletin(text: str) -> bool:
+    """Whether this is the id of a vendor's bulletin, which stands for several vulnerabilities."""
+    return bool(_BULLETIN.match(text.strip()))
+
+
+def is_advisory(text: str) -> bool:
+    """Whether this is spelt as an advisory's id: a CVE or GHSA in full, letters that end in a number, or `npm:x:2018…`.
+
+    Names of packages are not (`log4j-core`, `openssl3`).
+    """
+    kind = text[:5].upper()
+    if kind.startswith("CVE-"):
+        return is_cve(text)
+    return bool((_GHSA if kind == "GHSA-" else _ADVISORY).match(text))
 
 
 @lru_cache(maxsize=262144)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
@@ -18,10 +18,10 @@ from triagebot.history import History, State
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
-from triagebot.seen import Options, connected, listed, surveyed
+from triagebot.seen import Options, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "look"]
+__all__ = ["Options", "View", "beside", "judge", "look"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class View:
     """What the column `excused` counts: exceptions, then VEX statements."""
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    outside: Outside | None = None
+    tracking: Mapping[str, Ticket] = field(default_factory=dict)
+    """The ticket that carries the weekly summaries, by tracker."""
+    untracked: Mapping[str, str] = field(default_factory=dict)
+    """Why a tracker gets none."""
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -58,9 +63,11 @@ def look(
 ) -> View:
     """List the trackers, and judge what is believed.
 
-    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait.
+    `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait. With
+    `record_only` no ticket is wanted: no tracker is asked, and feeds are read from the copy, once there is one.
     """
-    trackers = connected(config, options)
+    importing = options.record_only
+    trackers = {} if importing else connected(config, options)
     known = history.tickets()
     seen = listed(config, history, trackers, known, options, keep)
     warnings = list(seen.warnings)
@@ -70,21 +77,38 @@ def look(
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
-    outside = look_outside(config, options.now, keep, ask=not every)
+    outside = look_outside(config, options.now, keep or (importing and not options.dry_run), not (every or importing))
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
-    judged = _judge(config, state.belief, ownership, outside, options.now)
+    judged = judge(config, state.belief, ownership, outside, options.now)
     grouping = Grouping(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
     room = None if every else Room(config.settings.limits.new_tickets, broken)
-    drafts = group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
+    drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
-        state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings)
-    )
+        state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings),
+        outside, seen.tracking, seen.untracked,
+    )  # fmt: skip
+
+
+def beside(config: Config, history: History, view: View, options: Options) -> View:
+    """The same for another stream (`options.stream`), by what was listed already; without drafts."""
+    state = history.state(options.stream, keep_cache=False)
+    tickets = [t for t in view.tickets if t.marker.stream == options.stream]
+    held = {
+        **deletions(config, history, options),
+        **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
+    }
+    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
+    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
+    judged = judge(config, state.belief, ownership, outside, options.now)
+    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
+    return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
 
 
 def _asset(ticket: Ticket) -> str:
@@ -99,7 +123,8 @@ def by_alias(belief: Belief) -> dict[str, list[str]]:
     return aliases
 
 
-def _judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+def judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside, now: datetime) -> pl.DataFrame:
+    """The findings, each with the rule that decides on it and what excuses it (an index into `View.excuses`)."""
     aliases = by_alias(belief)
     table = findings(belief, ownership.team_of, now, config.settings.severity_sources, outside.feeds)
     covered = excused(table, config.exemptions, aliases, now)

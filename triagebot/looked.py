@@ -1,51 +1,93 @@
-"""What the last scan looked at, in the form in which tickets remember it."""
+"""Which images the last scan of a stream looked at, and which it did not: what an answer "not found" rests on."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from typing import Literal
 
 import polars as pl
 
-from triagebot.identity import masked
-from triagebot.keys import hashed
+from triagebot.identity import NO_IMAGE
+from triagebot.model import Belief
+
+IMAGE = ["asset", "tag"]
+Status = Literal["scanned", "failed", "missing", "absent"]
+Pair = tuple[str, str]
 
 
-class Looked:
-    """What the last scan looked at, in the hashed form in which markers remember it."""
+@dataclass(frozen=True)
+class Look:
+    """One image, and whether the last scan looked at it.
 
-    def __init__(self, coverage: pl.DataFrame) -> None:
-        self.told = coverage.select("asset", "tag", "scanner", "digest", "status", "scanned_at").rows()
-        self.scanned_at: dict[str, datetime] = {}
-        self.scanned: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-        for asset, tag, scanner, digest_, status, at in self.told:
-            if status == "scanned":
-                self.scanned_at[asset] = max(at, self.scanned_at.get(asset, at))
-                self.scanned[asset].append((tag, scanner, digest_))
+    `failed`: one of its reports at least; `missing`: believed in or in the inventory, and without a report;
+    `absent`: nothing is believed of it, and it was scanned before. `last`: when it was last scanned, if ever.
+    """
 
-    def images(self, asset: str) -> set[str]:
-        """The images of an asset that were scanned: each as itself, as its line, and as what stood there."""
-        return {
-            f"{hashed(asset, tag, scanner)}.{hashed(asset, masked(tag), scanner)}.{hashed(digest_ or tag)}"
-            for tag, scanner, digest_ in self.scanned.get(asset, ())
-        }
+    asset: str
+    tag: str
+    status: Status
+    digest: str = ""
+    why: str = ""
+    last: datetime | None = None
 
-    @cached_property
-    def worked(self) -> set[str]:
-        """The images and lines that were scanned and of which no report failed."""
-        worked: set[str] = set()
-        failed: set[str] = set()
-        unnamed = {
-            (asset, tag) for asset, tag, scanner, _, status, _ in self.told if status != "scanned" and not scanner
-        }
-        for asset, tag, scanner, _, status, _ in self.told:
-            did = status == "scanned" and (asset, tag) not in unnamed
-            (worked if did else failed).update((hashed(asset, tag, scanner), hashed(asset, masked(tag), scanner)))
-        return worked - failed
+    @property
+    def image(self) -> str:
+        """`asset:tag`; without a tag the repository stands for all of them."""
+        return f"{self.asset}:{self.tag}" if self.tag else self.asset
 
-    def looked_at(self, images: Iterable[str]) -> bool:
-        """Whether each image that a marker names was scanned again, under its tag or one of the same line."""
-        named = [image.split(".") for image in images]
-        return bool(named) and all(tag in self.worked or line in self.worked for tag, line, _ in named)
+
+def missing(told: pl.DataFrame, shown: pl.DataFrame, listed: Iterable[Pair]) -> set[Pair]:
+    """Images that are believed in or listed, and that the scan has no report of. `told`: the coverage of the scan.
+
+    An empty tag in `listed` stands for any.
+    """
+    here = set(images(told).select(IMAGE).unique().iter_rows())
+    assets = {asset for asset, _ in here}
+    believed = set(images(shown).filter(~pl.col("verified")).select(IMAGE).unique().iter_rows()) - here
+    absent = {(a, t) for a, t in listed if ((a, t) not in here if t else a not in assets)}
+    return believed | {(a, t) for a, t in absent if t or not any(b == a for b, _ in believed)}
+
+
+def looks(
+    told: pl.DataFrame, belief: Belief, listed: Iterable[Pair] | None = None, since: datetime | None = None
+) -> list[Look]:
+    """Every image that there is, by name. `listed`: the inventory, where there is one: what it does not name is gone.
+
+    `since`: what was last scanned before is taken for gone, unless something is believed of it.
+    """
+    last, digests = _last(belief.coverage)
+    held: dict[Pair, Look] = {}
+    for asset, tag, digest, status, error in images(told).select([*IMAGE, "digest", "status", "error"]).iter_rows():
+        before = held.get((asset, tag))
+        if status != "scanned":
+            known = digest or digests.get((asset, tag), "")
+            held[asset, tag] = Look(asset, tag, "failed", known, error or "the report failed", last.get((asset, tag)))
+        elif before is None:
+            held[asset, tag] = Look(asset, tag, "scanned", digests[asset, tag], "", last[asset, tag])
+    for asset, tag in missing(told, belief.shown, listed or ()):
+        when, digest = last.get((asset, tag)), digests.get((asset, tag), "")
+        held[asset, tag] = Look(asset, tag, "missing", digest, "the last scan has no report of it", when)
+    assets = {asset for asset, _ in held}
+    for (asset, tag), when in last.items() if listed is None else ():
+        if asset not in assets and (since is None or when > since):
+            why = "the last scan has no report of it; nothing was found in it before"
+            held[asset, tag] = Look(asset, tag, "absent", digests[asset, tag], why, when)
+    return [held[pair] for pair in sorted(held)]
+
+
+def images(table: pl.DataFrame) -> pl.DataFrame:
+    """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
+    return table.filter(~pl.col("asset").str.contains(NO_IMAGE))
+
+
+def _last(coverage: pl.DataFrame) -> tuple[dict[Pair, datetime], dict[Pair, str]]:
+    """When each image was last scanned without a failure, and the digest that it had then."""
+    last: dict[Pair, datetime] = {}
+    digests: dict[Pair, str] = {}
+    rows = images(coverage).filter(pl.col("status") == "scanned").sort("scanned_at", maintain_order=True)
+    for asset, tag, digest, at in rows.select([*IMAGE, "digest", "scanned_at"]).iter_rows():
+        last[asset, tag] = at
+        digests[asset, tag] = digest or digests.get((asset, tag), "")
+    return last, digests

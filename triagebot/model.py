@@ -57,12 +57,16 @@ GONE: Schema = {
     "asset": pl.String, "package": pl.String, "vulnerability": pl.String, "how": pl.String, "at": TIME,
     "label": pl.String, "tag": pl.String, "digest": pl.String, "installed_version": pl.String,
     "tag_after": pl.String, "digest_after": pl.String, "version_after": pl.String, "first_seen": TIME,
+    "source_package": pl.String,
 }  # fmt: skip
 """Findings that were believed once and are not now, with the evidence."""
 
 TAGS: Schema = {"asset": pl.String, "tag": pl.String, "taken_at": TIME}
 """Which tags of an asset the scan at `taken_at` had, scanned or failed."""
 
+
+SUMMARY_KEY, EVERY_STREAM = "summary:weekly", "*"
+"""The marker of the one ticket that carries the weekly summaries; it is about no image, and about all streams."""
 
 OVERDUE, DUE_SOON = FLAGS = ("triagebot/overdue", "triagebot/due-soon")
 """Labels that say that a ticket is due; of these it carries one at most."""
@@ -471,7 +475,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an action: `done`, `failed`, `drifted`, `deferred`, or `gone`: a person deleted the ticket."""
+    """What became of an action: `done`, `failed`, `drifted`, `deferred`, `gone` (a person deleted the ticket), or
+    `asked`: the tracker does not let us open or close it, and people were asked to.
+    """
 
     action: Action
     outcome: str

@@ -22,7 +22,7 @@ from triagebot.formats.interface import Rating
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, RATINGS, Scan, empty
 from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Job, Part, Reading, image_of
 
-__all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "nothing"]
+__all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "names_in", "nothing"]
 
 
 PIECE = 4 * 1024**2
@@ -96,7 +96,7 @@ def _silent(_: str) -> None:
 
 
 def _folder(job: Job, said: Callable[[str], None], helpers: Sequence[beside.Helper]) -> list[Part]:
-    pieces = list(_pieces(_names(job.root)))
+    pieces = list(_pieces(names_in(job.root)))
     return beside.shared(pieces, lambda names: parts.read_files(job, names, said), helpers, job, said)
 
 
@@ -114,7 +114,7 @@ def _pieces(files: Sequence[tuple[str, int]]) -> Iterator[list[str]]:
         yield piece
 
 
-def _names(root: Path) -> list[tuple[str, int]]:
+def names_in(root: Path) -> list[tuple[str, int]]:
     """(name below the folder, size) of each file, in a stable order; what lies under `.git` is none of ours."""
     found: list[tuple[tuple[str, ...], int]] = []
     _walk(str(root), (), found)

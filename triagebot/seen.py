@@ -14,7 +14,7 @@ from triagebot.decisions import Held
 from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
 from triagebot.keys import bare
-from triagebot.model import Draft, Ticket, TrackerFacts
+from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
 from triagebot.trackers import Known, Listing, Tracker, connect
 
 
@@ -43,6 +43,10 @@ class Seen:
 
     facts: dict[str, TrackerFacts] = field(default_factory=dict)
     held: dict[str, Held] = field(default_factory=dict)
+    tracking: dict[str, Ticket] = field(default_factory=dict)
+    """The ticket that carries the weekly summaries, by tracker: it is no ticket on findings, and counted as none."""
+    untracked: dict[str, str] = field(default_factory=dict)
+    """Why a tracker gets none, in words."""
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -91,12 +95,41 @@ def listed(
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
         unread = frozenset(mine[i].ticket.marker.key for i, _ in listing.broken if i in mine)
         unsure = _unsure(history, tracker, tickets, options, keep and not listing.shut)
+        _tracked(seen, name, tickets)
+        tickets = tuple(t for t in tickets if t.marker.key != SUMMARY_KEY)
         seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure)
-        present = {t.id for t in tickets} | {ticket_id for ticket_id, _ in listing.broken}
+        present = {t.id for t in listing.tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
+            lost = [k for i, k in mine.items() if i not in present and k.ticket.marker.key == SUMMARY_KEY]
+            _untracked(config, history, seen, name, lost, options, keep)
             missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
             seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
     return seen
+
+
+def _tracked(seen: Seen, name: str, tickets: Sequence[Ticket]) -> None:
+    """Of several, such as of a place where it was before, an open one counts."""
+    for ticket in sorted((t for t in tickets if t.marker.key == SUMMARY_KEY), key=lambda t: (t.is_open, t.id)):
+        seen.tracking[name] = ticket
+
+
+def _untracked(
+    config: Config, history: History, seen: Seen, name: str, lost: Sequence[KnownTicket], options: Options, keep: bool
+) -> None:
+    """Deleting the ticket of the summaries is a decision against it, as it is with other tickets."""
+    for known in lost:
+        noted = history.note_deleted(known, options.now) if keep else known
+        since = datetime.fromisoformat(noted.deleted_seen) if noted.deleted_seen else options.now
+        until = (since + config.settings.decision_expiry).date()
+        if options.now.date() < until and name not in seen.tracking:
+            seen.untracked[name] = f"{known.ticket.id} was deleted; it is not made again until {until}"
+
+
+def deletions(config: Config, history: History, options: Options) -> dict[str, Held]:
+    """The decisions that deleting tickets of a stream made, as far as earlier runs have seen them."""
+    known = history.tickets().values()
+    missed = [k for k in known if k.deleted_seen and k.ticket.marker.stream == options.stream]
+    return _deleted(config, history, missed, options, False, [])
 
 
 def _bare(name: str, fault: str) -> str:
@@ -108,13 +141,13 @@ def _unsure(
     history: History, tracker: Tracker, tickets: tuple[Ticket, ...], options: Options, keep: bool
 ) -> dict[str, str]:
     """Creates that were begun, not answered, and may not show yet: each with the reason to wait. Others are settled."""
-    standing = {t.marker.key for t in tickets}
+    standing = {(t.place, t.marker.key) for t in tickets}  # an image that changes team has a ticket elsewhere, too
     unsure: dict[str, str] = {}
     for intent in history.intents():
         if intent["tracker"] != tracker.name:
             continue
         until = datetime.fromisoformat(intent["at"]) + tracker.lag
-        if intent["key"] not in standing and options.now < until:
+        if (intent["place"], intent["key"]) not in standing and options.now < until:
             unsure[intent["key"]] = f"it may have been filed already; looked for again after {until:%H:%M} UTC"
         elif keep:
             history.settle(tracker.name, intent["key"])

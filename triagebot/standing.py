@@ -102,7 +102,8 @@ def notices(
 
 def words(notice: Notice) -> str:
     """One notice as a sentence."""
-    about = f"{notice.findings} findings, {notice.serious} of them critical or high"
+    many = "finding" if notice.findings == 1 else "findings"
+    about = f"{notice.findings} {many}, {notice.serious} of them critical or high"
     return {
         "ending": f"ends on {notice.day}: {about}, will need action",
         "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),

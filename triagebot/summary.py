@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
 from triagebot.files import TeamFile
-from triagebot.identity import NO_IMAGE
+from triagebot.looked import IMAGE, missing
+from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
-from triagebot.render import number, percent, render, shares
-from triagebot.standing import Buckets, Notice, words
+from triagebot.render import number, percent, shares
+from triagebot.standing import Buckets, Notice
 
-IMAGE = ["asset", "tag"]
 VULNERABILITY = "vulnerability"
 
 
@@ -60,6 +60,8 @@ class TeamRow:
     open_tickets: int
     overdue: int
     posture: int = 0
+    oldest: date | None = None
+    """Since when the oldest finding is known that a rule makes a ticket of and nothing excuses."""
 
 
 @dataclass(frozen=True)
@@ -158,25 +160,16 @@ def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str
     """Counts of a scan's coverage. `listed`: (asset, tag) of the inventory; an empty tag stands for any."""
     reports = Counter(told["status"].to_list())
     failures = tuple(told.filter(pl.col("status") != "scanned").select("report", "error").iter_rows())
-    told, shown = _images(told), _images(shown)
+    absent = missing(told, shown, listed)
+    told = _images(told)
     worked = told.filter(pl.col("status") == "scanned")
     failed = told.filter(pl.col("status") != "scanned")
-    here = set(told.select(IMAGE).unique().iter_rows())
-    assets = {asset for asset, _ in here}
-    believed = set(shown.filter(~pl.col("verified")).select(IMAGE).unique().iter_rows()) - here
-    absent = {(a, t) for a, t in listed if ((a, t) not in here if t else a not in assets)}
-    absent = {(a, t) for a, t in absent if t or not any(b == a for b, _ in believed)}
     images_failed = failed.select(IMAGE).unique()
     return Coverage(
         reports["scanned"], reports.total() - reports["scanned"],
         worked.select(IMAGE).n_unique() - _both(worked, images_failed),
-        images_failed.height, len(believed | absent), failures,
+        images_failed.height, len(absent), failures,
     )  # fmt: skip
-
-
-def _images(table: pl.DataFrame) -> pl.DataFrame:
-    """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
-    return table.filter(~pl.col("asset").str.contains(NO_IMAGE))
 
 
 def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
@@ -186,7 +179,7 @@ def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
 
 def teams(
     judged: pl.DataFrame, shown: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile, team_of: Mapping[str, str],
-    now: datetime,
+    now: datetime, oldest: Mapping[str, date],
 ) -> tuple[TeamRow, ...]:  # fmt: skip
     """One row per team, in the order of the team file; teams without anything are left out."""
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
@@ -212,6 +205,7 @@ def teams(
                 len(opened),
                 sum(bool(t.marker.due) and t.marker.due < f"{now:%Y-%m-%d}" for t in opened),
                 checks[team_id],
+                oldest.get(team_id),
             )
         )
     return tuple(r for r in rows if r.images or r.open_tickets or r.critical or r.high or r.posture)
@@ -225,9 +219,15 @@ def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:
 def headline(s: Summary) -> str:
     """The one sentence that managers read."""
     critical, high = s.row("critical"), s.row("high")
+    if not s.total:
+        return f"no vulns are known in {number(s.images_total)} {'image' if s.images_total == 1 else 'images'}"
+
+    def fixable(row: SeverityRow) -> str:
+        return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
+
     return (
-        f"{percent(critical.share)} of vulns are critical ({percent(critical.fixable_share)} of those fixable), "
-        f"{percent(high.share)} are high ({percent(high.fixable_share)} of those fixable); "
+        f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
+        f"{percent(high.share)} are high{fixable(high)}; "
         f"{s.images_serious} of {s.images_total} images have critical or high vulns"
     )
 
@@ -240,14 +240,3 @@ def reconciled(a: Arithmetic) -> str:
     said += [f"+ {number(n)} {word}" for word, n in plus if n]
     said += [f"- {number(n)} {word}" for word, n in minus if n]
     return f"{' '.join(said)} = {number(a.current)} now"
-
-
-def markdown(s: Summary) -> str:
-    """The whole summary."""
-    fixable = sum(row.fixable for row in s.severities)
-    values = {
-        "s": s, "c": s.coverage, "headline": headline(s), "reconciled": reconciled(s.arithmetic),
-        "notices": [(n.exception, words(n)) for n in s.notices],
-        "all_fixable": fixable / s.total if s.total else 0.0,
-    }  # fmt: skip
-    return render("markdown", "summary", values)

@@ -1,4 +1,4 @@
-"""The commands that tell of what is known and change nothing: summary, explain, vex."""
+"""The commands that tell of what is known and change nothing: summary, report, explain, vex."""
 
 from __future__ import annotations
 
@@ -8,30 +8,50 @@ from typing import Annotated
 
 import typer
 
-from triagebot.cli.base import AsJson, ConfigOption, Now, Stream, app, options_of, settings_of, write
+from triagebot.cli.base import AsJson, ConfigOption, Now, Stream, app, options_of, say, settings_of, write
 
 
 @app.command()
 def summary(
     out: Annotated[Path | None, typer.Option(help="Write the Markdown here instead of to stdout.")] = None,
     config: ConfigOption = None,
-    stream: Stream = "main",
+    stream: Annotated[str, typer.Option(help="Only this stream; default: all of them.")] = "",
     now: Now = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say where things stand after the last recorded scan."""
+    """Say where things stand after the last recorded scan, and what the week changed."""
     from triagebot import app as application
-    from triagebot.document import tell
-    from triagebot.model import Plan
 
     settings = settings_of(config)
-    options = options_of(stream=stream, now=now, dry_run=True)
-    told = tell(settings, options, None, application.standing(settings, options), Plan(), [])
+    options = options_of(stream=stream or "main", now=now, dry_run=True)
+    told = application.told(settings, options, only=bool(stream))
     if out:
         write(out, told.summary)
     else:
         typer.echo(json.dumps(told.document, indent=1) if as_json else told.summary, nl=as_json)
     raise typer.Exit(told.exit_code)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Write the page here.")] = Path("report.html"),
+    config: ConfigOption = None,
+    stream: Stream = "main",
+    now: Now = "",
+) -> None:
+    """Write one page, to open in a browser, with figures, trends and every finding."""
+    from triagebot import app as application
+    from triagebot.page import written
+
+    settings = settings_of(config)
+    options = options_of(stream=stream, now=now, dry_run=True)
+    view = application.standing(settings, options)
+    page = written(settings, options, view)
+    write(out, page.text)
+    typer.echo(f"report: {out} ({page.findings:,} findings, {len(page.text) / 1e6:.1f} MB)")
+    for error in view.errors:
+        say(error)
+    raise typer.Exit(1 if view.errors else 0)
 
 
 @app.command()
@@ -79,3 +99,54 @@ def vex(
         write(out, text)
     else:
         typer.echo(text, nl=False)
+
+
+@app.command()
+def exposure(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Vulnerabilities: CVE, GHSA or a scanner's own id.")
+    ] = None,
+    package: Annotated[str, typer.Option(help="A package: purl, name or source package; globs match.")] = "",
+    config: ConfigOption = None,
+    stream: Annotated[str, typer.Option(help="Only this stream; default: all of them.")] = "",
+    now: Now = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say where a vulnerability or a package is: images, teams, versions, fix, tickets, since when.
+
+    Exit 0: nowhere, and every image was scanned; 1: in an image; 3: not found, but some images were not scanned.
+    """
+    from triagebot import asked
+    from triagebot.errors import UnsafeError
+    from triagebot.exposure import as_values, question
+
+    wanted = question(ids or (), package)
+    options = options_of(stream=stream or "main", now=now, dry_run=True)
+    told = asked.exposure(settings_of(config), options, wanted, stream)
+    if as_json:
+        typer.echo(json.dumps({**as_values(told.answer), "warnings": list(told.warnings)}, indent=1))
+    else:
+        from triagebot.cli.exposed import show
+
+        show(told.answer)
+        for line in told.warnings:
+            say(f"warning: {line}")
+    if told.answer.affected:
+        raise typer.Exit(1)
+    raise typer.Exit(UnsafeError.exit_code if told.answer.unscanned else 0)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="The file to write: .xlsx (with a sheet of totals) or .csv.")],
+    config: ConfigOption = None,
+    stream: Stream = "main",
+    now: Now = "",
+) -> None:
+    """Write the per-image sheet: digest, charts, team, counts by severity, CVSS, identifiers."""
+    from triagebot import asked
+    from triagebot.sheetfile import writer
+
+    encoded = writer(out.name)
+    settings = settings_of(config)
+    write(out, encoded(asked.sheet(settings, options_of(stream=stream, now=now, dry_run=True))))

@@ -85,8 +85,14 @@ def _stream(name: str) -> str:
     return name
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file aside, then rename it."""
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file aside, then rename it. Raises `InputError` where it cannot be."""
+    from triagebot.errors import InputError
+
     aside = path.with_name(f".{path.name}.new")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    try:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InputError(f"--out {path}", f"cannot be written: {error.strerror}", "name a file that can be") from error

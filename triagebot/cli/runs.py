@@ -49,6 +49,8 @@ def run(
     accept_drop: AcceptDrop = False,
     allow_mass_close: MassClose = False,
     end_stream: EndStream = False,
+    out: Annotated[Path | None, typer.Option(help="Write the document of the run here too.")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Write the summary here, as Markdown.")] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -57,6 +59,9 @@ def run(
 
     if (scan is None) != end_stream:
         raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
+    for option, path in (("--out", out), ("--summary", summary)):
+        if path and not path.parent.is_dir():
+            raise InputError(option, f"there is no folder {path.parent}", "make it, or name another file")
     with hired(scan) as helpers:
         from triagebot import app as application
 
@@ -65,6 +70,12 @@ def run(
             accept_drop=accept_drop, allow_mass_close=allow_mass_close, end_stream=end_stream, verbose=verbose,
         )  # fmt: skip
         told = application.run(settings_of(config), scan, replace(options, helpers=helpers))
+    if out:
+        from triagebot.folder import indented
+
+        write(out, indented(told.document))
+    if summary:
+        write(summary, told.summary)
     _end(told, as_json)
 
 

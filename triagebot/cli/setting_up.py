@@ -1,14 +1,107 @@
-"""The commands for setting up: doctor, schema, demo."""
+"""The commands for setting up: init, doctor, schema, demo."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triagebot.cli.base import AsJson, ConfigOption, app, options_of, settings_of
+
+if TYPE_CHECKING:
+    from triagebot.branch import Store
+
+
+@app.command()
+def init(
+    scan: Annotated[Path, typer.Argument(help="A scan, or a folder of scans.")] = Path("scans"),
+    tracker: Annotated[
+        str, typer.Option(help="Where tickets go: local, github or jira. Default: GitHub if this is a clone of it.")
+    ] = "",
+    repo: Annotated[str, typer.Option(help="The repository for issues (owner/name).")] = "",
+    url: Annotated[str, typer.Option(help="The address of Jira, or the API of a GitHub Enterprise Server.")] = "",
+    project: Annotated[str, typer.Option(help="The Jira project, by its key.")] = "",
+    codeowners: Annotated[Path | None, typer.Option(help="A CODEOWNERS file to draw teams from.")] = None,
+    chart_map: Annotated[Path | None, typer.Option(help="A CSV or YAML file that says which chart holds which image.")]
+    = None,
+    folder: Annotated[Path, typer.Option(help="Where to write.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+) -> None:  # fmt: skip
+    """Look at a scan and draft the settings, the team map and the scheduled workflow. Asks nothing."""
+    from datetime import UTC, datetime
+
+    from triagebot import begin
+    from triagebot.render import plain
+
+    place = begin.placed(folder, tracker, repo, url, project)
+    begun = begin.begin(scan, folder, place, datetime.now(UTC), codeowners, chart_map, force)
+    read = ", ".join(f"{n} {name}" for name, n in sorted(begun.sight.formats.items()))
+    said = [f"{begun.scan}: {begun.sight.images} images (reports: {read}); teams drafted: {begun.teams}"]
+    said += [f"wrote {name}" for name in begun.written]
+    said += [f"left {name} as it is (--force writes over it)" for name in begun.left]
+    said += [f"note: {note}" for note in begun.notes]
+    said += ["next:", *(f"  {step}" for step in begin.steps(begun, place, folder))]
+    for line in said:
+        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 500))
+
+
+history = typer.Typer(help="The history on a branch, for machines that keep nothing.", no_args_is_help=True)
+app.add_typer(history, name="history")
+
+Remote = Annotated[str, typer.Option(help="The repository; default: what this folder is a clone of.")]
+Branch = Annotated[str, typer.Option(help="Its branch, without a common ancestor with any other.")]
+TokenEnv = Annotated[str, typer.Option(help="The variable that holds the token for it.")]
+
+
+@history.command()
+def pull(
+    remote: Remote = "",
+    branch: Branch = "triagebot-history",
+    hold: Annotated[bool, typer.Option("--hold", help="Keep other runs waiting until `history push`.")] = False,
+    wait: Annotated[int, typer.Option(min=0, help="Minutes to wait for a run that holds it.")] = 30,
+    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    config: ConfigOption = None,
+) -> None:
+    """Bring the history, and tickets that are files, from a branch. A branch that is not there is an empty one."""
+    from datetime import timedelta
+
+    from triagebot import branch as branches
+
+    settings = settings_of(config)
+    store = _store(settings.base, remote, branch, token_env)
+    changed = branches.pull(store, branches.kept(settings), timedelta(minutes=wait) if hold else None)
+    noted = branches.last(branches.kept(settings))
+    found = f"{len(changed)} files came" if noted and noted.commit else "there is none yet: it starts anew"
+    typer.echo(f"history of {branch}: {found}{'; held until `history push`' if hold else ''}")
+
+
+@history.command()
+def push(
+    remote: Remote = "",
+    branch: Branch = "triagebot-history",
+    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    config: ConfigOption = None,
+) -> None:
+    """Take the history, and tickets that are files, to the branch, together with what others pushed meanwhile."""
+    from triagebot import branch as branches
+
+    settings = settings_of(config)
+    kept = branches.kept(settings)
+    noted = branches.last(kept)
+    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env)
+    done = branches.push(store, kept)
+    typer.echo(f"history of {branch}: {'pushed' if done else 'nothing new'}")
+
+
+def _store(base: Path, remote: str, branch: str, token_env: str) -> Store:
+    from triagebot import branch as branches
+    from triagebot import config, git
+
+    address = remote or git.origin(base)
+    git.checked(address, branch)
+    return branches.Store(address, branch, config.variable(token_env), config.whoami())
 
 
 @app.command()
@@ -59,7 +152,7 @@ def schema(
 def demo(
     folder: Annotated[Path, typer.Option(help="Where history, tickets and the summary go.")] = Path("demo"),
 ) -> None:
-    """Two scans of a platform of 178 images, from examples/csm, with the local tracker."""
+    """Two scans of a platform of 178 images, a week apart, into a folder of tickets."""
     from triagebot.demo import play
 
     play(folder, typer.echo)

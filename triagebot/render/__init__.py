@@ -19,12 +19,23 @@ from triagebot.render.escape import (
     markdown_text,
     markdown_url,
     plain,
+    web_url,
     wiki_code,
     wiki_text,
     wiki_url,
 )  # fmt: skip
 
-__all__ = ["markdown_code", "markdown_text", "markdown_url", "number", "percent", "plain", "render", "shares"]
+__all__ = [
+    "markdown_code",
+    "markdown_text",
+    "markdown_url",
+    "number",
+    "percent",
+    "plain",
+    "render",
+    "shares",
+    "web_url",
+]
 
 _FILTERS: dict[str, dict[str, Callable[..., str]]] = {
     "markdown": {"text": markdown_text, "code": markdown_code, "url": markdown_url},

@@ -48,6 +48,19 @@ def markdown_url(url: object) -> str:
     return said if re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/?&=%+:@,;-]*)?", said) else ""
 
 
+_WEB = re.compile(r"https?://[^\s/?#@\\]+(?:[/?#][!#-;=?-\[\]_a-z~]*)?", re.IGNORECASE)
+_URL_LIMIT = 2000
+
+
+def web_url(url: object) -> str:
+    """The address if a browser may be sent there: http or https, a host, no name of a person before it; else nothing.
+
+    It holds no quote, angle bracket, backslash or space. RFC 3986 allows a few characters less in it.
+    """
+    said = str(url).strip()
+    return said if len(said) <= _URL_LIMIT and said.isascii() and _WEB.fullmatch(said) else ""
+
+
 _WIKI = frozenset("&<>{}[]!|*_^~+?\\#@")
 _WIKI_SPOTS = [
     re.compile(spot)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,14 +20,14 @@ _MANY = 50
 """So many ids stand as they are; more are packed."""
 
 _INERT = {"<": "\\u003c", ">": "\\u003e", "@": "\\u0040", "#": "\\u0023", "--": "-\\u002d"}
-_KEY = re.compile(r"image:[^\s:].*|(upgrade|posture):[^:\s]+:.+", re.DOTALL)
+_KEY = re.compile(r"image:[^\s:].*|(upgrade|posture):[^:\s]+:.+|summary:[a-z]+", re.DOTALL)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _IMAGE = re.compile(r"[^.\s]+\.[^.\s]+\.[^.\s]+")
 _CLOSED = re.compile(r"[a-z-]* \d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\dZ")
 
 
-def told(marker: Marker, closed: str = "") -> str:
-    """The marker in one line of JSON in which nothing acts. `closed`: what is noted when we close the ticket."""
+def packed(marker: Marker) -> dict[str, Any]:
+    """The marker as plain values, many ids in little room."""
     values: dict[str, Any] = {k: v for k, v in msgspec.to_builtins(marker).items() if v}
     if len(marker.shown) > _MANY:
         values |= {"serious": _flags(marker)} if marker.serious else {}
@@ -35,6 +36,12 @@ def told(marker: Marker, closed: str = "") -> str:
         values["images"] = _packed([image.replace(".", "") for image in marker.images], 24)
     if len(marker.held) > _MANY:
         values["held"] = _by_day(marker.held)
+    return values
+
+
+def told(marker: Marker, closed: str = "") -> str:
+    """The marker in one line of JSON in which nothing acts. `closed`: what is noted when we close the ticket."""
+    values = packed(marker)
     said = msgspec.json.encode(values | ({"closed": closed} if closed else {})).decode()
     for text, inert in _INERT.items():
         said = said.replace(text, inert)
@@ -45,13 +52,22 @@ def read(said: str) -> tuple[Marker | None, str]:
     """(the marker, what was noted at our closing); no marker where it says anything that we would not."""
     try:
         values = msgspec.json.decode(said, type=dict[str, Any])
-        closed = str(values.pop("closed", ""))
-        marker = msgspec.convert({"stream": "main", **_unpacked(values)}, Marker)
-    except (msgspec.MsgspecError, ValueError, TypeError):
+    except (msgspec.MsgspecError, ValueError):
         return None, ""
-    if not is_sound(marker):
+    closed = str(values.pop("closed", ""))
+    marker = unpacked(values)
+    if marker is None:
         return None, ""
     return marker, closed if _CLOSED.fullmatch(closed) and _is_day(closed.partition(" ")[2][:10]) else ""
+
+
+def unpacked(values: dict[str, Any]) -> Marker | None:
+    """The marker that these values are; none where they are not as we write them."""
+    try:
+        marker = msgspec.convert({"stream": "main", **_unpacked(values)}, Marker)
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return None
+    return replace(marker) if is_sound(marker) else None  # decoding leaves out what has its default; history keeps all
 
 
 def is_sound(marker: Marker) -> bool:

@@ -16,6 +16,7 @@ from triagebot.trackers.interface import (
     Listing,
     Lost,
     Need,
+    Picture,
     Survey,
     Tracker,
     Trouble,
@@ -25,8 +26,8 @@ from triagebot.trackers.local import LocalTracker
 from triagebot.trackers.retry import Caller
 
 __all__ = [
-    "Deleted", "Drifted", "Edit", "Halted", "Known", "Listing", "LocalTracker", "Lost", "Need", "Survey", "Tracker",
-    "Trouble", "connect", "splice",
+    "Deleted", "Drifted", "Edit", "Halted", "Known", "Listing", "LocalTracker", "Lost", "Need", "Picture", "Survey",
+    "Tracker", "Trouble", "connect", "splice",
 ]  # fmt: skip
 
 

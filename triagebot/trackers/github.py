@@ -68,6 +68,7 @@ class GithubTracker:
     batch = 1
     lag = timedelta(0)
     flags = True
+    attaches = False
 
     def __init__(
         self, name: str, settings: GithubSettings, calls: Calls, now: datetime, repos: Collection[str]
@@ -411,7 +412,7 @@ class GithubTracker:
         _refuse_drift(told.marker, item, edit)
         self.places.open_for_writing(placed(item)[0])
         if edit.comment:
-            self._comment(now_id, item, edit.comment, edit.comment_digest)
+            self._comment(now_id, item, edit.comment, edit.comment_digest, edit.rewrite)
         change = self._change(item, old, edit, placed(item)[0])
         if change:
             had = {label["name"] for label in item.get("labels") or ()}
@@ -457,18 +458,25 @@ class GithubTracker:
     def _server_now(self) -> datetime:
         return self.calls_made.server_time or datetime.now(UTC)
 
-    def _comment(self, ticket_id: str, item: Json, text: str, digest: str) -> None:
-        """Say something, once: a comment with this digest that stands already is not posted again."""
+    def _comment(self, ticket_id: str, item: Json, text: str, digest: str, rewrite: bool = False) -> None:
+        """Say something, once: a comment with this digest that stands already is not posted again.
+
+        `rewrite`: it is edited where it says something else.
+        """
         mark = comment_mark(digest)
+        body = f"{text.strip()}\n\n{mark}"
         path = f"{_path(ticket_id)}/comments"
 
         def standing() -> Json | None:
             own = (c for c in self.calls_made.pages(path) if mark in (c.get("body") or "") and self._is_ours(c))
             return next(own, None)
 
-        if item.get("comments") and standing():
+        if item.get("comments") and (held := standing()):
+            if rewrite and str(held.get("body") or "").replace("\r\n", "\n") != body:
+                place = ticket_id.rpartition("#")[0]
+                self.calls_made.write("PATCH", f"/repos/{place}/issues/comments/{held['id']}", {"body": body})
             return
-        self.calls_made.write("POST", path, {"body": f"{text.strip()}\n\n{mark}"}, standing)
+        self.calls_made.write("POST", path, {"body": body}, standing)
 
     def answer(self, ticket: Ticket, remark: Remark, reply: str) -> None:
         """A thumb for a command that was heard; for another, what is wrong with it."""

@@ -56,6 +56,14 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A PNG. `name`: of its file; another picture has another name."""
+
+    name: str
+    png: bytes
+
+
+@dataclass(frozen=True)
 class Edit:
     """One change of one ticket, done in one go where the tracker can. What is left out stays as it is."""
 
@@ -68,6 +76,10 @@ class Edit:
     seen_open: bool = True
     flag: str | None = None
     """The label that says that the ticket is due, from now on; empty: none of them; None: as it is."""
+    rewrite: bool = False
+    """A comment of ours with this digest says `comment` from now on, whatever it said before."""
+    pictures: tuple[Picture, ...] = ()
+    """What the comment shows; for a tracker that `attaches`. One of the same name that is there stays as it is."""
 
 
 class Drifted(Exception):
@@ -110,7 +122,8 @@ class Halted(TrackerError):
 class Tracker(Protocol):
     """A place where tickets are. Methods raise `TrackerError` when the tracker refuses or is out of reach.
 
-    `flags`: whether its tickets carry the label that says that they are due (`Ticket.flag`, `Edit.flag`).
+    `flags`: whether its tickets carry the label that says that they are due (`Ticket.flag`, `Edit.flag`). `attaches`:
+    whether it takes pictures; elsewhere a comment draws its own.
     `place`: the repository or project where it files by default; empty where it knows no places. `notes`: what a
     person should know of what happened, in words. `comment_writes`: what a comment costs beside its edit. `batch`: how
     many tickets one request can file. `lag`: how long a listing may miss what was written.
@@ -118,6 +131,7 @@ class Tracker(Protocol):
 
     name: str
     flags: bool
+    attaches: bool
     body_limit: int
     place: str
     comment_writes: int
@@ -162,7 +176,7 @@ class Tracker(Protocol):
         """
 
     def edit(self, ticket_id: str, edit: Edit) -> Ticket:
-        """Change a ticket. A comment whose digest is there already is not posted again.
+        """Change a ticket. A comment whose digest is there already is not posted again, nor in another's name.
 
         Raises `Drifted` where the ticket's state or digest is not what the plan saw, `Deleted` where it is no more.
         """

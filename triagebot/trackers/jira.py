@@ -10,6 +10,7 @@ carries, and what a reopening brings counts only once the issue was opened.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,20 +22,21 @@ from triagebot.trackers.interface import (
     Deleted,
     Drifted,
     Edit,
-    Halted,
     Known,
     Listing,
-    Lost,
     Need,
+    Picture,
     Survey,
     Trouble,
     merged,
+    reflagged,
 )
 from triagebot.trackers.jira_body import Document, Form, Wiki
-from triagebot.trackers.jira_calls import PROPERTY, JiraCalls, Refused, quoted
+from triagebot.trackers.jira_calls import PROPERTY, JiraCalls, Refused
 from triagebot.trackers.jira_doctor import Examination
-from triagebot.trackers.jira_fields import LABEL, Fields, labels_of, remedy
-from triagebot.trackers.jira_listing import FIELDS, Lister, effective
+from triagebot.trackers.jira_fields import LABEL, Fields, labels_of, project_of
+from triagebot.trackers.jira_filing import TITLE_LIMIT, Filing
+from triagebot.trackers.jira_listing import FIELDS, SAME_MOMENT, Lister, effective
 from triagebot.trackers.jira_memory import Carried, Closing, Memory, key_label, told
 from triagebot.trackers.jira_remarks import Remarks
 from triagebot.trackers.jira_states import Step, is_open, step
@@ -42,10 +44,6 @@ from triagebot.trackers.jira_states import Step, is_open, step
 BODY_LIMIT = 32_767
 LAG = timedelta(minutes=15)
 """How long a search may miss what was written."""
-
-_LOOKS = 3
-_BETWEEN_LOOKS = 3.0
-_TITLE_LIMIT = 254
 
 Json = dict[str, Any]
 
@@ -56,7 +54,8 @@ class JiraTracker:
     body_limit = BODY_LIMIT - 200
     comment_writes = 1
     batch = 50
-    flags = False
+    flags = True
+    attaches = True
     lag = LAG
 
     def __init__(self, calls: JiraCalls, now: datetime, projects: Collection[str] = ()) -> None:
@@ -67,6 +66,7 @@ class JiraTracker:
         self.fields = Fields(calls, self.learnt, now, self.notes)
         self.remarks = Remarks(calls, self.fields, lambda: self.form)
         self.lister = Lister(self, sorted({self.settings.project, *projects}))
+        self.filing = Filing(self)
 
     @property
     def markup(self) -> str:
@@ -126,122 +126,12 @@ class JiraTracker:
 
     def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
         """File several in one request. One that is refused holds up no other."""
-        results: dict[int, Ticket | TrackerError] = {}
-        bodies: dict[int, Json] = {}
-        for at, content in enumerate(contents):
-            try:
-                if standing := self._standing(content):
-                    results[at] = standing
-                else:
-                    bodies[at] = self._new(content)
-            except Halted:
-                raise
-            except TrackerError as error:
-                results[at] = error
-        if bodies:
-            results |= self._filed({at: contents[at] for at in bodies}, bodies)
-        for at in range(len(contents)):
-            yield results[at]
+        return self.filing.create_many(contents)
 
-    def _standing(self, content: Content) -> Ticket | None:
-        """The ticket of this key: one that is known, or one with its label that has lost the rest."""
-        place = content.place or self.place
-        if ticket := self.lister.standing(place, content.marker.key):
-            return ticket
-        item = self.lister.bare.get((place, key_label(content.marker.key)))
-        if item is None:
-            return None
-        ticket = self._ticket(item, Carried(content.marker), place)
-        return self._kept(ticket, self._put(ticket.id, item, Edit(content=content), Carried(content.marker)))
-
-    def _new(self, content: Content) -> Json:
-        description = self.form.written(None, content.block)
-        self._refuse_size(content.place or self.place, description)
-        fields = self.fields.new(
-            content.place or self.place, replace(content, title=content.title[:_TITLE_LIMIT]), description
-        )
-        return {"fields": fields, "properties": [{"key": PROPERTY, "value": told(Carried(content.marker))}]}
-
-    def _refuse_size(self, where: str, description: Any) -> None:
+    def refuse_size(self, where: str, description: Any) -> None:
+        """Raises where a description is longer than Jira takes."""
         if self.form.size(description) > BODY_LIMIT:
             raise TrackerError(f"{self.name}: {where}", "what people wrote leaves no room for the ticket", "shorten it")
-
-    def _filed(self, contents: Mapping[int, Content], bodies: Mapping[int, Json]) -> dict[int, Ticket | TrackerError]:
-        """What became of each. A lost answer is looked up, and never asked for again in this run."""
-        order = list(bodies)
-
-        def looked_up() -> Json:
-            return {"lost": self._looked_up([contents[at] for at in order])}
-
-        try:
-            answer = self.calls_made.write(
-                "POST", "issue/bulk", {"issueUpdates": [bodies[at] for at in order]}, looked_up
-            )
-        except Refused as refusal:
-            if refusal.status != 400 or len(order) == 1:
-                error = self._refused(contents[order[0]], refusal)
-                return dict.fromkeys(order, error)
-            # All were refused: the answer says why of each, but as an error; one by one they say it again.
-            results: dict[int, Ticket | TrackerError] = {}
-            for at in order:
-                results |= self._filed({at: contents[at]}, {at: bodies[at]})
-            return results
-        if "lost" in answer:
-            return {at: self._found(contents[at], answer["lost"]) for at in order}
-        return dict(zip(order, self._answered([contents[at] for at in order], bodies, answer), strict=True))
-
-    def _answered(
-        self, contents: Sequence[Content], bodies: Mapping[int, Json], answer: Json
-    ) -> list[Ticket | TrackerError]:
-        """Jira lists what it made in order, and what it refused with its number in the request."""
-        refused = {int(e.get("failedElementNumber", -1)): e for e in answer.get("errors") or ()}
-        made = iter(answer.get("issues") or ())
-        results: list[Ticket | TrackerError] = []
-        for at, content in enumerate(contents):
-            if at in refused:
-                results.append(self._refused(content, _element(content, refused[at])))
-            elif item := next(made, None):
-                results.append(self._made(content, item))
-            else:
-                results.append(Lost(self.name, "Jira's answer does not name the new issue", "the next run looks it up"))
-        return results
-
-    def _refused(self, content: Content, refusal: Refused) -> TrackerError:
-        place = f"{self.name}: project {content.place or self.place}"
-        return TrackerError(place, refusal.cause, remedy(self.name, refusal))
-
-    def _made(self, content: Content, item: Json) -> Ticket:
-        key = str(item["key"])
-        ticket = Ticket(
-            id=key, url=self.calls_made.url_of(key), tracker=self.name, marker=content.marker, is_open=True,
-            title=content.title[:_TITLE_LIMIT], place=content.place or self.place,
-        )  # fmt: skip
-        self.learnt.ids[str(item.get("id", ""))] = key
-        self.learnt.fresh.append(str(item.get("id", "")))
-        return self._kept(ticket, Carried(content.marker))
-
-    def _looked_up(self, contents: Sequence[Content]) -> dict[str, Json]:
-        """Issues that a lost request has made, by key label. The index may need a moment to show them."""
-        labels = [key_label(c.marker.key) for c in contents]
-        found: dict[str, Json] = {}
-        for look in range(_LOOKS):
-            if look:
-                self.calls_made.caller.wait(_BETWEEN_LOOKS)
-            items = self.calls_made.search(f"labels in ({', '.join(map(quoted, labels))})", FIELDS, [])
-            for item in items:
-                if self.lister.is_ours(item):
-                    place = str(item["key"]).rpartition("-")[0]
-                    found |= {f"{place} {n}": item for n in item["fields"].get("labels") or () if n in labels}
-            if len(found) >= len(labels):
-                break
-        return found
-
-    def _found(self, content: Content, found: Mapping[str, Json]) -> Ticket | TrackerError:
-        item = found.get(f"{content.place or self.place} {key_label(content.marker.key)}")
-        if item is None:
-            said = "the answer to its creation was lost, and it is not found yet"
-            return Lost(f"{self.name}: {content.marker.key}", said, "a run in 15 minutes looks again")
-        return self._made(content, item)
 
     # -- changes -----------------------------------------------------------------------------------------
 
@@ -261,20 +151,28 @@ class JiraTracker:
             )
         own = effective(own, item)
         _refuse_drift(own.marker if held else None, item, edit)
-        place = known.place if known else now_id.rpartition("-")[0]
+        place = known.place if known else project_of(now_id)
         wanted, why = self._step(now_id, item, edit)
+        for picture in edit.pictures:
+            self._attach(now_id, item, picture)
         if edit.comment:
-            self._comment(now_id, edit.comment, edit.comment_digest, why)
+            self._comment(now_id, edit.comment, edit.comment_digest, why, edit.rewrite)
         if why:
             self._say(now_id, edit, why)
-            return self._kept(self._ticket(item, own, place), own)
-        carried = self._put(now_id, item, edit, own, wanted)
+            return self._kept(item, own, place)
+        fields, carried = self._put(now_id, item, edit, own, wanted)
         if wanted:
             self._transition(now_id, wanted)
+            carried = self._noted(now_id, carried)
         if ticket_id != now_id:
             self.lister.known.pop(ticket_id, None)
-        stands = self._as_written(item, edit, carried, wanted)
-        return self._kept(self._ticket(stands, effective(carried, stands), place), carried)
+        return self._kept(_as_written(item, fields, carried, wanted), carried, place)
+
+    def rewritten(self, item: Json, content: Content, place: str) -> Ticket:
+        """An issue of ours that had lost what makes it a ticket, as that ticket."""
+        own = Carried(content.marker, component=content.component)
+        fields, carried = self._put(str(item["key"]), item, Edit(content=content), own)
+        return self._kept(_as_written(item, fields, carried, None), carried, place)
 
     def _step(self, key: str, item: Json, edit: Edit) -> tuple[Step | None, str]:
         """The transition that the change needs; where it needs one and there is none, why."""
@@ -290,17 +188,18 @@ class JiraTracker:
             "do it by hand, or name a transition in `transitions:`"
         )
 
-    def _put(self, key: str, item: Json, edit: Edit, own: Carried, wanted: Step | None = None) -> Carried:
-        """Write content and property, in one request, and only what differs."""
-        fields = self._changes(item, edit, own.marker)
+    def _put(self, key: str, item: Json, edit: Edit, own: Carried, wanted: Step | None = None) -> tuple[Json, Carried]:
+        """Write content and property, in one request, and only what differs; (the fields written, the property)."""
+        fields = self._changes(item, edit, own)
         marker = edit.content.marker if edit.content else own.marker
-        closing = own.closing if not edit.state else None
-        carried = Carried(marker, closing)
-        if wanted and edit.state == "closed":
-            carried = Carried(marker, Closing(edit.closed_as or "done", self.calls_made.now(), wanted.resolution))
+        component = edit.content.component if edit.content else own.component
+        carried = Carried(marker, own.closing if not edit.state else None, component=component)
         closed_at = str(item["fields"].get("resolutiondate") or "")
-        if wanted and edit.state == "open" and closed_at:
-            carried = Carried(marker, None, Carried(own.marker, own.closing), closed_at)
+        if wanted and edit.state == "closed":
+            closing = Closing(edit.closed_as or "done", self.calls_made.now(), wanted.resolution)
+            carried = replace(carried, closing=closing)
+        elif wanted and edit.state == "open" and closed_at:
+            carried = replace(carried, before=replace(own, before=None, reopened=""), reopened=closed_at)
         stands = (item.get("properties") or {}).get(PROPERTY)
         value = told(carried)
         properties = {"properties": [{"key": PROPERTY, "value": value}]} if value != stands else {}
@@ -308,29 +207,31 @@ class JiraTracker:
             try:
                 self.calls_made.write("PUT", f"issue/{key}", {"fields": fields, **properties})
             except Refused as refusal:
-                raise TrackerError(f"{self.name}: {key}", refusal.cause, remedy(self.name, refusal)) from refusal
-        return carried
+                remedy = self.fields.remedy(project_of(key), refusal, is_new=False)
+                raise TrackerError(f"{self.name}: {key}", refusal.cause, remedy) from refusal
+        return fields, carried
 
-    def _changes(self, item: Json, edit: Edit, old: Marker) -> Json:
+    def _changes(self, item: Json, edit: Edit, own: Carried) -> Json:
         """The fields that are to be other than they are."""
-        stands = item["fields"]
+        stands, old = item["fields"], own.marker
         labels = list(stands.get("labels") or ())
         marker = edit.content.marker if edit.content else old
-        own = [LABEL, key_label(marker.key)]
-        change: Json = {"labels": [*merged(labels, labels_of(old), labels_of(marker))] if edit.content else [*labels]}
-        change["labels"] += [name for name in own if name not in change["labels"]]
+        wanted = merged(labels, labels_of(old), labels_of(marker)) if edit.content else [*labels]
+        wanted += [name for name in (LABEL, key_label(marker.key)) if name not in wanted]
+        wanted = reflagged(wanted, edit.flag)
+        change: Json = {} if set(wanted) == set(labels) else {"labels": wanted}
         if edit.content:
-            place = str(item["key"]).rpartition("-")[0]
-            change["summary"] = edit.content.title[:_TITLE_LIMIT]
+            place = project_of(str(item["key"]))
+            change["summary"] = edit.content.title[:TITLE_LIMIT]
             change["description"] = self.form.written(stands.get("description"), edit.content.block)
-            self._refuse_size(str(item["key"]), change["description"])
+            self.refuse_size(str(item["key"]), change["description"])
             change |= self._assigned(place, stands, old, marker)
             if marker.due != old.due:
                 change["duedate"] = marker.due or None
             if marker.priority != old.priority and (name := self.fields.priority(place, marker.priority)):
                 change["priority"] = {"name": name}
-        if change["labels"] != labels and set(change["labels"]) == set(labels):
-            change["labels"] = labels
+            if edit.content.component != own.component:
+                change["components"] = _components(stands, own.component, edit.content.component)
         held = {**stands, "priority": {"name": (stands.get("priority") or {}).get("name")}}
         return {n: v for n, v in change.items() if n == "assignee" or held.get(n) != v}
 
@@ -353,22 +254,25 @@ class JiraTracker:
 
         self.calls_made.write("POST", f"issue/{key}/transitions", wanted.body(), done)
 
-    def _as_written(self, item: Json, edit: Edit, carried: Carried, wanted: Step | None) -> Json:
-        """The issue as it stands after a write, without asking again."""
-        fields = {**item["fields"], **self._changes(item, edit, carried.marker)}
-        if edit.content:
-            fields["summary"] = edit.content.title[:_TITLE_LIMIT]
-            fields["description"] = self.form.written(item["fields"].get("description"), edit.content.block)
-        if wanted and carried.closing:
-            fields["status"] = {"statusCategory": {"key": "done"}}
-            fields["resolution"] = {"name": carried.closing.resolution}
-            fields["resolutiondate"] = carried.closing.at.isoformat()
-        elif wanted:
-            fields |= {"status": {"statusCategory": {"key": "new"}}, "resolution": None, "resolutiondate": None}
-        return {**item, "fields": fields, "properties": {PROPERTY: told(carried)}}
+    def _noted(self, key: str, carried: Carried) -> Carried:
+        """What is noted of a closing says when it was: anew where Jira had us wait before it."""
+        if not carried.closing or self.calls_made.now() - carried.closing.at < SAME_MOMENT / 2:
+            return carried
+        later = replace(carried, closing=replace(carried.closing, at=self.calls_made.now()))
+        self.calls_made.write("PUT", f"issue/{key}/properties/{PROPERTY}", told(later))
+        return later
 
-    def _comment(self, key: str, said: str, digest: str, why: str) -> None:
-        """Say something, once: a comment that carries this digest is not posted again."""
+    def _attach(self, key: str, item: Json, picture: Picture) -> None:
+        """Attach a picture, once: an attachment of this name is that picture."""
+        there = {str(a.get("filename")) for a in item["fields"].get("attachment") or ()}
+        if picture.name not in there:
+            self.calls_made.attach(key, picture.name, picture.png)
+
+    def _comment(self, key: str, said: str, digest: str, why: str, rewrite: bool = False) -> None:
+        """Say something, once: a comment that carries this digest is not posted again.
+
+        `rewrite`: it is edited where it says something else.
+        """
         path = f"issue/{key}/comment"
 
         def standing() -> Json | None:
@@ -378,10 +282,16 @@ class JiraTracker:
                     return dict(comment)
             return None
 
-        if standing():
-            return
         more = [f"triagebot could not change the state of this issue ({why}); please do."] if why else []
-        body = {"body": self.form.comment(said, *more), "properties": [{"key": PROPERTY, "value": {"digest": digest}}]}
+        mark = {"digest": digest}
+        if rewrite:  # what Jira makes of a text is not always what it was given
+            mark["says"] = hashlib.sha256("\n".join([said, *more]).encode()).hexdigest()[:16]
+        body = {"body": self.form.comment(said, *more), "properties": [{"key": PROPERTY, "value": mark}]}
+        if held := standing():
+            marks = {p["key"]: p.get("value") for p in held.get("properties") or ()}
+            if rewrite and (marks.get(PROPERTY) or {}).get("says") != mark["says"]:
+                self.calls_made.write("PUT", f"{path}/{held['id']}", body)
+            return
         self.calls_made.write("POST", path, body, standing)
 
     def _is_by_us(self, comment: Json) -> bool:
@@ -406,26 +316,34 @@ class JiraTracker:
             item: Json = self.calls_made.get(f"issue/{ticket_id}", fields=FIELDS, properties=PROPERTY)
         except Refused as refusal:
             if refusal.status in (404, 410):
+                self.fields.stands(project_of(ticket_id))
                 raise Deleted(f"{self.name}: {ticket_id}", "is no more", "a person deleted it") from refusal
             raise
         return item
 
-    def _ticket(self, item: Json, carried: Carried, place: str) -> Ticket:
-        return self.lister.ticket(item, carried, place)
-
-    def _kept(self, ticket: Ticket, carried: Carried) -> Ticket:
+    def _kept(self, item: Json, carried: Carried, place: str) -> Ticket:
+        """The issue as a ticket, remembered."""
+        ticket = self.lister.ticket(item, effective(carried, item), place)
         self.lister.keep(ticket, carried)
         return ticket
 
 
-def _element(content: Content, error: Json) -> Refused:
-    """One refusal of a bulk request."""
-    told_of = error.get("elementErrors") or {}
-    fields = {str(k): str(v) for k, v in (told_of.get("errors") or {}).items()}
-    said = [*map(str, told_of.get("errorMessages") or ()), *(f"{k}: {v}" for k, v in fields.items())]
-    refused = Refused(content.marker.key, int(error.get("status") or 400), "; ".join(said) or "no reason given")
-    refused.fields = fields
-    return refused
+def _components(stands: Json, old: str, new: str) -> list[Json]:
+    """The components after the team's changed: those that people set stay."""
+    held = [str(each.get("name")) for each in stands.get("components") or ()]
+    return [{"name": name} for name in merged(held, [old] if old else [], [new] if new else [])]
+
+
+def _as_written(item: Json, fields: Json, carried: Carried, wanted: Step | None) -> Json:
+    """The issue as it stands after a write, without asking again."""
+    stands = {**item["fields"], **fields}
+    if wanted and carried.closing:
+        stands["status"] = {"statusCategory": {"key": "done"}}
+        stands["resolution"] = {"name": carried.closing.resolution}
+        stands["resolutiondate"] = carried.closing.at.isoformat()
+    elif wanted:
+        stands |= {"status": {"statusCategory": {"key": "new"}}, "resolution": None, "resolutiondate": None}
+    return {**item, "fields": stands, "properties": {PROPERTY: told(carried)}}
 
 
 def _refuse_drift(marker: Marker | None, item: Json, edit: Edit) -> None:

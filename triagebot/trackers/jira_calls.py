@@ -29,12 +29,13 @@ Json = Any
 
 
 class Refused(TrackerError):
-    """Jira answered, and said no. `fields`: what it said of each field."""
+    """Jira answered, and said no. `fields`: what it said of each field; `answer`: all of it, where it is JSON."""
 
     def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
         super().__init__(place, f"{status}: {said}", remedy)
         self.status = status
         self.fields: dict[str, str] = {}
+        self.answer: dict[str, Any] = {}
 
 
 @dataclass
@@ -100,6 +101,10 @@ class JiraCalls:
         """Send something. `found`: see `Caller.write`; without it, sending it twice does no harm."""
         return self.caller.write(lambda: self._send(verb, path, {}, body), found)
 
+    def attach(self, key: str, name: str, png: bytes) -> None:
+        """Attach a picture. One that is sent twice, for its answer was lost, is there twice, and does no harm."""
+        self.caller.write(lambda: self._send("POST", f"issue/{key}/attachments", attached=(name, png)))
+
     def url_of(self, key: str) -> str:
         """Where people see an issue."""
         return f"{self.settings.url.rstrip('/')}/browse/{key}"
@@ -112,6 +117,7 @@ class JiraCalls:
         body: Json = None,
         version: str = "",
         signed: bool = True,
+        attached: tuple[str, bytes] | None = None,
     ) -> Json:
         client = self._connected() if signed else self._made()
         client._options["rest_api_version"] = version or ("3" if self.is_cloud else "2")
@@ -119,7 +125,10 @@ class JiraCalls:
             self.reads += 1
         else:
             self.writes += 1
-        sent = {"params": parameters} if verb == "GET" else {"data": json.dumps(body)}
+        sent: dict[str, Any] = {"params": parameters} if verb == "GET" else {"data": json.dumps(body)}
+        if attached:  # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/
+            file = (attached[0], attached[1], "image/png")
+            sent = {"files": {"file": file}, "headers": {"X-Atlassian-Token": "no-check", "Content-Type": None}}
         try:
             response = client._session.request(verb, client._get_url(path), **sent)
         except JIRAError as fault:
@@ -147,7 +156,8 @@ class JiraCalls:
         status = int(fault.status_code or 0)
         headers = response.headers if response is not None else {}
         self._note(headers)
-        said, fields = message(response.text if response is not None else str(fault.text))
+        answer = _object(response.text if response is not None else str(fault.text))
+        said, fields = message(answer)
         after = headers.get("retry-after", "")
         if status == 429 or (status == 503 and after):
             why = headers.get("ratelimit-reason", "")
@@ -158,7 +168,7 @@ class JiraCalls:
         if status == 401 or headers.get("x-authentication-denied-reason"):
             return Halted(place, f"{status}: {said}", f"renew the token in {self.settings.token_env}")
         refused = Refused(place, status, said)
-        refused.fields = fields
+        refused.fields, refused.answer = fields, answer
         return refused
 
     def _note(self, headers: Mapping[str, str]) -> None:
@@ -199,14 +209,17 @@ PROPERTY = "triagebot"
 """The issue property that holds what a ticket must remember; no screen of Jira shows or edits it."""
 
 
-def message(text: str) -> tuple[str, dict[str, str]]:
-    """What Jira says went wrong, in words, and of which fields."""
+def _object(text: str) -> dict[str, Any]:
+    """A refusal as Jira words it; one that is no JSON as its first words."""
     try:
         told = json.loads(text)
     except ValueError:
         told = None
-    if not isinstance(told, dict):
-        return " ".join(text.split())[:200] or "no reason given", {}
+    return told if isinstance(told, dict) else {"message": " ".join(text.split())[:200]}
+
+
+def message(told: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """What Jira says went wrong, in words, and of which fields."""
     fields = {str(k): str(v) for k, v in (told.get("errors") or {}).items()} if _is_map(told.get("errors")) else {}
     said = [str(m) for m in told.get("errorMessages") or ()]
     said += [str(told[name]) for name in ("message", "errorMessage") if told.get(name)]

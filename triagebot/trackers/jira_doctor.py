@@ -8,7 +8,7 @@ from typing import Any, Literal
 from triagebot.errors import TrackerError
 from triagebot.trackers.interface import Halted, Need, Trouble
 from triagebot.trackers.jira_calls import JiraCalls, Refused, quoted
-from triagebot.trackers.jira_fields import LABEL, Fields, Meta
+from triagebot.trackers.jira_fields import LABEL, Fields, Meta, example
 from triagebot.trackers.jira_states import is_open, step
 
 PERMISSIONS = {
@@ -116,10 +116,10 @@ class Examination:
         given = {meta.id_of(name) for name in self.settings.fields} | {"labels", "duedate", "priority"}
         for name, described in meta.fields.items():
             if described.get("required") and not described.get("hasDefaultValue") and name not in {*_OURS, *given}:
-                values = meta.values(name)
-                example = values[0] if values else "…"
                 cause = f"{place} asks for {described.get('name') or name} ({name}) on each new issue"
-                yield Trouble("settings", ("fields",), cause, f"write `fields: {{{name}: {example}}}`")
+                yield Trouble(
+                    "settings", ("fields",), cause, f"write `fields: {{{name}: {example(meta.values(name))}}}`"
+                )
 
     def _workflow(self, place: str) -> Iterator[Trouble]:
         """States of both kinds must be there; a ticket that stands tells whether a transition leads to one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker
-from triagebot.trackers.interface import Survey
+from triagebot.trackers.interface import Survey, reflagged
 from triagebot.trackers.jira_calls import JiraCalls, Refused
 from triagebot.trackers.jira_memory import Memory, key_label
 
@@ -18,6 +19,7 @@ LABEL = "triagebot"
 PRIORITIES = {"P0": "Highest", "P1": "High", "P2": "Medium", "P3": "Low", "P4": "Lowest"}
 """What ours are called where the settings do not say, and the server knows these names."""
 
+_SET_BY_US = ("labels", "duedate", "assignee", "summary", "description")
 _ASK_AGAIN = timedelta(days=7)
 Json = dict[str, Any]
 
@@ -42,10 +44,20 @@ class Meta:
         return name if name in self.fields else by_name.get(name.lower(), name)
 
 
+def example(values: Sequence[str]) -> str:
+    """The first of the values that a field takes, as YAML writes it."""
+    return json.dumps(values[0], ensure_ascii=False) if values else "…"
+
+
 def labels_of(marker: Marker) -> list[str]:
     """The labels of a ticket: ours, that of its key, its team's. Jira's have no spaces."""
     named = [re.sub(r"\s+", "_", label) for label in marker.labels]
     return list(dict.fromkeys([LABEL, key_label(marker.key), *named]))
+
+
+def project_of(key: str) -> str:
+    """The project of an issue."""
+    return key.rpartition("-")[0]
 
 
 class Fields:
@@ -67,6 +79,14 @@ class Fields:
         except TrackerError as fault:
             return Survey(f"{fault.cause}; {fault.remedy}" if fault.remedy else fault.cause)
         return Survey("", frozenset(p for p in people if not self.account(place, p)))
+
+    def stands(self, place: str) -> None:
+        """Raises where the project itself is away or hidden: that its issues are says nothing of them."""
+        try:
+            self.calls.get(f"project/{place}")
+        except Refused as refusal:
+            remedy = "correct `project:`, or let the account browse it"
+            raise TrackerError(f"{self.calls.name}: project {place}", "cannot be seen any more", remedy) from refusal
 
     def meta(self, place: str) -> Meta:
         """What a new issue of the configured type may have. Raises where the type or a priority is not there."""
@@ -145,7 +165,7 @@ class Fields:
         priority = self.priority(place, marker.priority)
         people = [a for p in marker.assignees if (a := self.account(place, p))]
         wanted: Json = {
-            "labels": labels_of(marker),
+            "labels": reflagged(labels_of(marker), content.flag),
             **({"priority": {"name": priority}} if priority else {}),
             **({"duedate": marker.due} if marker.due else {}),
             **({"components": [{"name": content.component}]} if content.component else {}),
@@ -156,6 +176,27 @@ class Fields:
         kept = {name: value for name, value in wanted.items() if meta.has(name)}
         fixed = {"project": {"key": place}, "issuetype": {"name": self.settings.issue_type}, "summary": content.title}
         return {**fixed, "description": description, **kept}
+
+    def remedy(self, place: str, refused: Refused, is_new: bool = True) -> str:
+        """What to write where so that an issue is taken that was refused."""
+        named = [name for name in refused.fields if name not in ("summary", "description")]
+        if "priority" in named:
+            return f"correct `priorities:` of tracker {self.calls.name!r} in triagebot.yaml"
+        if "components" in named:
+            return "correct `component:` of the team in its file, or make the component in Jira"
+        ours = [name for name in refused.fields if name in _SET_BY_US]
+        if ours and not is_new:
+            screen = f"the screen on which {self.settings.issue_type} is edited in {place}"
+            return f"put {', '.join(ours)} on {screen}"
+        if named:
+            lines = ", ".join(f"{name}: {self._example(place, name)}" for name in named)
+            return f"write `fields: {{{lines}}}` under tracker {self.calls.name!r} in triagebot.yaml"
+        return "`triagebot doctor` looks at what the project asks for"
+
+    def _example(self, place: str, name: str) -> str:
+        """A value that a field takes, where Jira names them."""
+        meta = self._meta.get(place, Meta())
+        return example(meta.values(name))
 
     def _say_missing(self, place: str, names: Sequence[str]) -> None:
         for name in names:
@@ -177,16 +218,3 @@ def _single(kind: str, value: Any) -> Any:
     if isinstance(value, dict) or kind in ("string", "number", "date", "datetime", ""):
         return value.isoformat() if isinstance(value, date) else value
     return {"value": str(value)} if kind == "option" else {"name": str(value)}
-
-
-def remedy(tracker: str, refused: Refused) -> str:
-    """What to write where so that a refused issue is taken."""
-    named = [name for name in refused.fields if name not in ("summary", "description")]
-    if "priority" in named:
-        return f"correct `priorities:` of tracker {tracker!r} in triagebot.yaml"
-    if "components" in named:
-        return "correct `component:` of the team in its file, or make the component in Jira"
-    if named:
-        lines = ", ".join(f"{name}: …" for name in named)
-        return f"write `fields: {{{lines}}}` under tracker {tracker!r} in triagebot.yaml"
-    return "`triagebot doctor` looks at what the project asks for"

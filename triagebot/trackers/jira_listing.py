@@ -12,9 +12,9 @@ import msgspec
 
 from triagebot.errors import TrackerError
 from triagebot.model import Ticket
-from triagebot.trackers.interface import Deleted, Halted, Known, Listing
+from triagebot.trackers.interface import Deleted, Halted, Known, Listing, flag_of
 from triagebot.trackers.jira_calls import PROPERTY, Refused, quoted
-from triagebot.trackers.jira_fields import LABEL
+from triagebot.trackers.jira_fields import LABEL, project_of
 from triagebot.trackers.jira_memory import Carried, read, told
 from triagebot.trackers.jira_states import closed_as, is_open, time_of
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 FIELDS = ",".join((
     "summary", "description", "status", "resolution", "resolutiondate", "labels", "assignee", "priority", "duedate",
-    "creator", "updated", "project", "issuelinks", "comment",
+    "creator", "updated", "project", "issuelinks", "comment", "components", "attachment",
 ))  # fmt: skip
 FULL_EVERY = timedelta(days=30)
 OVERLAP = timedelta(minutes=20)
 """How far a listing reaches back behind the one before: longer than the index may lag."""
 
-_SAME_MOMENT = timedelta(minutes=2)
+SAME_MOMENT = timedelta(minutes=2)
 _CLOCKS_AGREE = 120.0
 Json = dict[str, Any]
 
@@ -171,7 +171,7 @@ class Lister:
         """The issue as a ticket, if it is ours. A property in somebody else's issue is only text."""
         key = str(item["key"])
         known = self._recognised(item)
-        project = key.rpartition("-")[0]
+        project = project_of(key)
         if known is None and project not in ({place} if place else {*self._places()}):
             return None
         if not self.is_ours(item):
@@ -248,6 +248,7 @@ class Lister:
             or not form.stands(fields.get("description")),
             place=place, outside=form.outside(fields.get("description")),
             duplicate_of=known.duplicate_of if known else "", remarks=known.remarks if known else (),
+            flag=flag_of(fields.get("labels") or ()),
         )  # fmt: skip
 
     def _with_original(self, ticket: Ticket, tickets: Mapping[str, Ticket]) -> Ticket:
@@ -290,4 +291,4 @@ def _is_our_closing(held: Carried, fields: Json, closed_at: datetime | None) -> 
         return False
     name = (fields.get("resolution") or {}).get("name") or ""
     same = not note.resolution or note.resolution == name
-    return same and (closed_at is None or abs(closed_at - note.at) < _SAME_MOMENT)
+    return same and (closed_at is None or abs(closed_at - note.at) < SAME_MOMENT)

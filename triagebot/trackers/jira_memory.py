@@ -12,11 +12,10 @@ import msgspec
 
 from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs, Marker
+from triagebot.render.marker import packed, unpacked
 
 MOST = 32_768
 """Characters that Jira takes as the value of a property."""
-
-_JOINED = ("shown", "serious", "images", "held")
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Closing:
 
 @dataclass(frozen=True)
 class Carried:
-    """The value of the property. `before`: what held until the closing of `reopened` was undone.
+    """The value of the property. `before`: what held until the closing of `reopened` was undone; `component`: ours.
 
     Jira cannot write content and state in one request. What a reopening brings holds only once the ticket is open, or
     was closed anew: a run that is killed in between finds the ticket as it was.
@@ -40,39 +39,42 @@ class Carried:
     closing: Closing | None = None
     before: Carried | None = None
     reopened: str = ""
+    component: str = ""
 
 
 def told(carried: Carried) -> dict[str, Any]:
-    """Plain values, ids in one text so that a large ticket has room."""
-    value = _shortened(carried)
-    if len(msgspec.json.encode(value)) > MOST:
+    """Plain values, ids packed so that a large ticket has room."""
+    said = msgspec.json.encode(_values(carried))
+    if len(said) > MOST:
         raise TrackerError(carried.marker.key, "it names more findings than an issue property of Jira can hold")
+    value: dict[str, Any] = msgspec.json.decode(said)  # as it comes back: lists, no tuples
     return value
 
 
-def _shortened(carried: Carried) -> dict[str, Any]:
-    marker = {k: v for k, v in msgspec.to_builtins(carried.marker).items() if v}
-    value: dict[str, Any] = {"marker": {k: " ".join(v) if k in _JOINED else v for k, v in marker.items()}}
+def _values(carried: Carried) -> dict[str, Any]:
+    value: dict[str, Any] = {"marker": packed(carried.marker)}
     if carried.closing:
         value["closing"] = msgspec.to_builtins(carried.closing)
+    if carried.component:
+        value["component"] = carried.component
     if carried.before:
-        value |= {"before": _shortened(carried.before), "reopened": carried.reopened}
+        value |= {"before": _values(carried.before), "reopened": carried.reopened}
     return value
 
 
 def read(value: Any) -> Carried | None:
-    """The same, read back; None for what cannot be read."""
-    try:
-        return _read(value)
-    except (msgspec.MsgspecError, AttributeError, KeyError, TypeError):
+    """The same, read back; None for what cannot be read: a person with the right may have written it."""
+    if not isinstance(value, dict) or not isinstance(value.get("marker"), dict):
         return None
-
-
-def _read(value: Any) -> Carried:
-    marker = {k: v.split() if k in _JOINED else v for k, v in value["marker"].items()}
-    before = _read(value["before"]) if value.get("before") else None
-    closing = msgspec.convert(value["closing"], Closing) if value.get("closing") else None
-    return Carried(msgspec.convert({"stream": "main", **marker}, Marker), closing, before, value.get("reopened", ""))
+    marker = unpacked(value["marker"])
+    try:
+        closing = msgspec.convert(value["closing"], Closing) if value.get("closing") else None
+    except msgspec.ValidationError:
+        return None
+    before = read(value["before"]) if value.get("before") else None
+    if marker is None or (value.get("before") and before is None):
+        return None
+    return Carried(marker, closing, before, str(value.get("reopened", "")), str(value.get("component", "")))
 
 
 def key_label(key: str) -> str:

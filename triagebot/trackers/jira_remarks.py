@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from triagebot.commands import speaks
-from triagebot.errors import TrackerError
 from triagebot.model import Remark, Ticket
-from triagebot.trackers.interface import Halted
 from triagebot.trackers.jira_body import Form
 from triagebot.trackers.jira_calls import JiraCalls, Refused
-from triagebot.trackers.jira_fields import Fields
+from triagebot.trackers.jira_fields import Fields, project_of
 from triagebot.trackers.jira_states import time_of
 
 _LONGEST = 2000
@@ -51,15 +49,15 @@ class Remarks:
 
     def _may_decide(self, ticket_id: str, account: str) -> bool:
         """Whether somebody may transition the issue. Where only administrators may ask: whether it can be theirs."""
-        key = (ticket_id.rpartition("-")[0], account)
+        key = (project_of(ticket_id), account)
         if key not in self._may:
             who = {"accountId" if self.calls.is_cloud else "username": account}
             try:
                 self._may[key] = self._is_among("user/permission/search", account, {
                     **who, "permissions": "TRANSITION_ISSUES", "issueKey": ticket_id})  # fmt: skip
-            except Halted:
-                raise
-            except TrackerError:
+            except Refused as refusal:
+                if refusal.status not in (401, 403, 404):
+                    raise
                 self._may[key] = self._can_be_assigned(ticket_id, account, who)
         return self._may[key]
 

@@ -55,6 +55,7 @@ class LocalTracker:
     batch = 1
     lag = timedelta(0)
     flags = True
+    attaches = False
 
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
@@ -178,11 +179,16 @@ class LocalTracker:
 
     def _commented(self, body: str, edit: Edit) -> str:
         mark = f"<!-- triagebot:comment {edit.comment_digest} -->"
+        end = f"<!-- triagebot:comment-end {edit.comment_digest} -->"
+        said = f"{edit.comment.strip()}\n{end}\n" if edit.rewrite else f"{edit.comment.strip()}\n"
         if mark in body:
-            return body
+            before, _, after = body.partition(mark)
+            theirs = after.partition(end)
+            # without its end it is not told from what people wrote below it
+            return f"{before}{mark}\n{said.rstrip()}{theirs[2]}" if edit.rewrite and theirs[1] else body
         if not re.search(rf"^{_COMMENTS}$", body, re.MULTILINE):
             body = f"{body.rstrip()}\n\n{_COMMENTS}\n"
-        return f"{body.rstrip()}\n\n**triagebot**, {self.now:%Y-%m-%d}: {mark}\n{edit.comment.strip()}\n"
+        return f"{body.rstrip()}\n\n**triagebot**, {self.now:%Y-%m-%d}: {mark}\n{said}"
 
     def _read(self, path: Path) -> tuple[dict[str, Any], str]:
         self.reads += 1

@@ -1,0 +1,233 @@
+"""The Action, its steps run as action.yml has them: issues on the emulated GitHub, history on a branch."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from actions import Job
+from github_front import Call
+from github_server import Github
+from reports import trivy, vulnerability, write
+
+ROOT = Path(__file__).resolve().parents[1]
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+SETTINGS = "trackers: {default: {type: github, repo: acme/platform, pause: 0}}\n"
+STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"][1:]
+"""All but the first, which `installed` has run."""
+PARTS = ("triagebot", "rules", "examples", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "action.yml")
+BRANCH = "triagebot-history"
+BARE = {
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    # In place of the network: what pip would fetch is what the tests run with.
+    "PYTHONPATH": os.pathsep.join(site.getsitepackages()), "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1",
+    "PIP_NO_BUILD_ISOLATION": "0",
+}  # fmt: skip
+
+
+@dataclass
+class World:
+    """A repository on a server: its settings, its scans, and jobs on machines that keep nothing."""
+
+    folder: Path
+    github: Github
+    installed: Job
+
+    def __post_init__(self) -> None:
+        self.origin = self.folder / "server" / "acme" / "platform.git"
+        git(self.folder, "init", "--quiet", "--bare", str(self.origin))
+        self.token = self.github.workflow_token()
+        self.jobs = 0
+
+    def job(self, reports: Path, **inputs: str) -> Job:
+        """A job that has checked the repository out and holds the scan, on a machine of its own."""
+        self.jobs += 1
+        machine = self.folder / f"machine-{self.jobs}"
+        write_text(machine / "work" / "triagebot.yaml", SETTINGS)
+        shutil.copytree(reports, machine / "work" / "scans" / reports.name)
+        given = {f"inputs.{name}": str(told.get("default", "")) for name, told in ACTION["inputs"].items()}
+        given |= {"inputs.token": self.token} | {f"inputs.{name.replace('_', '-')}": v for name, v in inputs.items()}
+        environment = BARE | {
+            "HOME": str(machine),
+            "GITHUB_API_URL": self.github.url,
+            "GITHUB_SERVER_URL": f"file://{self.folder}/server", "GITHUB_REPOSITORY": "acme/platform",
+            "GITHUB_RUN_ID": str(self.jobs), "GITHUB_WORKSPACE": str(machine / "work"),
+        }  # fmt: skip
+        return Job(machine / "work", machine / "temp", environment, given, dict(self.installed.outputs))
+
+    def kept(self, folder: str = "history/runs") -> list[str]:
+        """The files of a folder of the branch."""
+        return git(self.origin, "ls-tree", "-r", "--name-only", BRANCH, f"{folder}/").splitlines()
+
+    def keys(self) -> Counter[str]:
+        """The keys of the issues, and how many carry each."""
+        bodies = (issue["body"] or "" for issue in self.github.repo().issues())
+        return Counter(found[1] for body in bodies if (found := re.search(r'"key":"(.*?)"', body)))
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout  # noqa: S607
+
+
+def write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A machine on which the first step has run: it takes longer than all others, and is the same for every job."""
+    machine = tmp_path_factory.mktemp("machine")
+    (machine / "work").mkdir()
+    for part in PARTS:
+        source, target = ROOT / part, machine / "action" / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, target, ignore=ignored) if source.is_dir() else shutil.copy(source, target)
+    environment = BARE | {"HOME": str(machine), "GITHUB_ACTION_PATH": str(machine / "action")}
+    job = Job(machine / "work", machine / "temp", environment, {}).steps(ACTION["runs"]["steps"][:1])
+    assert not job.failed, job.said
+    return job
+
+
+@pytest.fixture
+def world(tmp_path: Path, github: Github, installed: Job) -> World:
+    return World(tmp_path, github, installed)
+
+
+def scan(folder: Path, *images: str, tag: str = "1.0", at: str = "2026-05-01T06:00:00Z") -> Path:
+    one = {f"r{n}": trivy(f"{image}:{tag}", [vulnerability("CVE-2026-0001")], at=at) for n, image in enumerate(images)}
+    return write(folder, **one)
+
+
+def test_twice_in_a_row_there_is_one_ticket_and_one_history(world: World, tmp_path: Path) -> None:
+    reports = scan(tmp_path / "1.0", "a/a", "a/b")
+    first = world.job(reports).steps(STEPS)
+    assert not first.failed, first.said
+    assert (first.outputs["run.created"], first.outputs["run.closed"]) == ("2", "0")
+    assert json.loads(Path(first.outputs["run.document"]).read_text())["scan"]["label"] == "1.0"
+    assert "2 of 2 images" in first.outputs["summary"]
+    assert "it starts anew" in first.said
+    second = world.job(reports).steps(STEPS)
+    assert not second.failed, second.said
+    assert (second.outputs["run.created"], second.outputs["run.closed"]) == ("0", "0")
+    assert "was recorded before" in second.said
+    assert set(world.keys().values()) == {1}
+    assert len(world.kept()) == 2
+    assert world.token not in first.said + second.said
+    assert git(world.origin, "for-each-ref", "refs/triagebot") == ""
+
+
+def test_two_at_once_file_each_ticket_once_and_keep_both_histories(world: World, tmp_path: Path) -> None:
+    one, two = (world.job(scan(tmp_path / name, "a/a", "a/b", more)) for name, more in (("x", "a/c"), ("y", "a/d")))
+    asked = shim(two)
+    arrived, opened = threading.Event(), threading.Event()
+
+    def gate(moment: str, call: Call) -> bool:
+        """The first run stands still with its first ticket in its hands."""
+        if (moment, call.method) == ("before", "POST") and call.path.endswith("/issues") and not arrived.is_set():
+            arrived.set()
+            opened.wait(60)
+        return True
+
+    world.github.front.gate(gate)
+    with ThreadPoolExecutor(2) as machines:
+        first = machines.submit(one.steps, STEPS)
+        assert arrived.wait(60), one.said
+        second = machines.submit(two.steps, STEPS)
+        while "+refs/triagebot/" not in asked.read_text() and not second.done():
+            threading.Event().wait(0.05)  # until it has seen that another run holds the history
+        opened.set()
+        done = [first.result(), second.result()]
+    assert [job.failed for job in done] == ["", ""], "\n".join(job.said for job in done)
+    assert world.keys() == Counter({f"image:docker.io/a/{name}": 1 for name in "abcd"})
+    assert [job.outputs["run.created"] for job in done] == ["3", "1"]
+    assert len(world.kept()) == 2
+    assert len({name.split("/")[2] for name in world.kept("history/snapshots")}) == 2
+
+
+def shim(job: Job) -> Path:
+    """Have a job's Git say what it is asked, in the file that is returned."""
+    told, folder = job.temp.parent / "asked", job.temp.parent / "bin"
+    told.touch()
+    write_text(folder / "git", f'#!/bin/sh\necho "$*" >> {told}\nexec {shutil.which("git")} "$@"\n')
+    (folder / "git").chmod(0o755)
+    job.environment = {**job.environment, "PATH": f"{folder}:{job.environment['PATH']}"}
+    return told
+
+
+def test_a_lost_history_files_nothing_twice(world: World, tmp_path: Path) -> None:
+    reports = scan(tmp_path / "1.0", "a/a")
+    assert not world.job(reports).steps(STEPS).failed
+    git(world.origin, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    again = world.job(reports).steps(STEPS)
+    assert not again.failed, again.said
+    assert again.outputs["run.created"] == "0"
+    assert "history was lost" in again.said
+    assert len(world.kept()) == 1
+
+
+def test_a_run_that_fails_keeps_its_history_and_lets_others_in(world: World, tmp_path: Path) -> None:
+    reports = scan(tmp_path / "1.0", "a/a")
+    (reports / "broken.json").write_text('{"SchemaVersion": 2, "Results": [{"Tar', encoding="utf-8")
+    job = world.job(reports).steps(STEPS)
+    assert job.failed == "Triage: exit code 1"
+    assert job.outputs["run.created"] == "1"
+    assert len(world.kept()) == 1
+    assert git(world.origin, "for-each-ref", "refs/triagebot") == ""
+
+
+def test_a_dry_run_writes_nothing(world: World, tmp_path: Path) -> None:
+    job = world.job(scan(tmp_path / "1.0", "a/a"), dry_run="true").steps(STEPS)
+    assert not job.failed, job.said
+    assert "planned create" in job.said
+    assert job.outputs["run.created"] == "0"
+    assert not world.keys()
+    assert git(world.origin, "for-each-ref") == ""
+
+
+def test_a_folder_that_outlives_the_run_keeps_the_history(world: World, tmp_path: Path) -> None:
+    reports, state = scan(tmp_path / "1.0", "a/a"), tmp_path / "kept" / "history"
+    for created in ("1", "0"):
+        job = world.job(reports, state=str(state)).steps(STEPS)
+        assert not job.failed, job.said
+        assert job.outputs["run.created"] == created
+        assert "Fetch the history" in job.skipped
+    assert len(list((state / "runs").iterdir())) == 2
+
+
+def test_the_newest_scan_is_taken_and_a_missing_one_is_told(world: World, tmp_path: Path) -> None:
+    job = world.job(scan(tmp_path / "1.9", "a/a"))
+    shutil.copytree(scan(tmp_path / "1.10", "a/a", "a/b"), job.workspace / "scans" / "1.10")
+    job.steps(STEPS)
+    assert json.loads(Path(job.outputs["run.document"]).read_text())["scan"]["label"] == "1.10"
+    gone = world.job(tmp_path / "1.9", scan="elsewhere/*").steps(STEPS)
+    assert gone.failed == "Triage: exit code 2"
+    assert "::error::there is no scan at elsewhere/*" in gone.said
+
+
+def test_every_action_is_pinned_by_commit() -> None:
+    files = [
+        ROOT / "action.yml",
+        *(ROOT / ".github/workflows").glob("*.yml"),
+        *(ROOT / "examples/workflows").glob("*.yml"),
+    ]
+    used = [
+        line for path in files for line in path.read_text(encoding="utf-8").splitlines() if re.search(r"\buses: ", line)
+    ]
+    assert len(used) > 5
+    for line in used:
+        assert re.search(r"uses: (\./|[\w./-]+@[0-9a-f]{40} # v\d)", line), line

@@ -1,0 +1,275 @@
+"""`triagebot init`: what it drafts from real scans and owners loads, is left alone when it is there, and runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from actions import Job
+from github_server import Github
+from reports import trivy, vulnerability, write
+from typer.testing import CliRunner, Result
+
+from triagebot import codeowners, config, drafts, teamdraft
+from triagebot.begin import begin, origin, scans_in
+from triagebot.cli import app
+from triagebot.drafts import Place
+from triagebot.errors import ConfigError, InputError
+from triagebot.owners import assign
+
+ROOT = Path(__file__).resolve().parents[1]
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+CSM = ROOT / "examples" / "csm"
+HISTORIES = ("dimpact-trivy-json", "dimpact-trivy-sarif", "dimpact-grype-json", "openaf-trivy-v1array-json")
+OWNERS = (
+    "nshi-airbyte", "aquasecurity-trivy", "argoproj-argo-cd", "cloud-custodian-cloud-custodian", "Azure-AgentBaker",
+    "Cray-HPE-csm", "StackVista-vexhub", "pypa-cibuildwheel",
+)  # fmt: skip
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Runs the command line in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def called(*words: object, code: int = 0) -> Result:
+        result = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=True)
+        fault = getattr(result.exception, "exit_code", result.exit_code)
+        assert fault == code, f"{result.output}\n{result.exception!r}"
+        return result
+
+    return called
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_what_is_drafted_from_real_scans_loads_and_doctor_is_content(corpus: Path, call: Call, name: str) -> None:
+    said = call("init", corpus / "history" / name).stdout
+    assert re.search(r": \d+ images \(reports: \d+ \w+\); teams drafted: \d+", said)
+    assert f"{name} holds " in said
+    assert "run them one by one, the oldest first" in said
+    assert call("doctor").stdout == "tracker 'default': all is well\n"
+    newest = scans_in(corpus / "history" / name)[-1]
+    call("run", newest)
+    assert list(Path("tickets").glob("*.md"))
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_every_real_codeowners_makes_a_team_file_that_loads(corpus: Path, call: Call, name: str) -> None:
+    call(
+        "init", CSM / "scans", "--repo", "acme/platform", "--codeowners", corpus / "owners" / f"{name}__CODEOWNERS",
+    )  # fmt: skip
+    teams = config.load(None).teams
+    assert teams.unowned in teams.teams
+
+
+def test_images_go_to_whom_codeowners_names(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "OWNERS").write_text(
+        "* @acme/everyone @octocat\n/services/shop/ @acme/shop # theirs\n/services/pay/** @pay-lead a@b.example\n"
+        "docs/shop/README.md @acme/docs\n[Payments] @acme/payments\n/charts/ledger\n/services/old/\n"
+    )
+    images = {name: trivy(f"registry.example/acme/{name}:1", []) for name in ("shop", "pay", "ledger", "old", "other")}
+    call("init", write(tmp_path / "scans", **images), "--repo", "a/b", "--codeowners", tmp_path / "OWNERS")
+    loaded = config.load(None)
+    teams = assign([f"registry.example/acme/{name}" for name in images], loaded.teams, loaded.charts).team_of
+    assert {asset.rpartition("/")[2]: team for asset, team in teams.items()} == {
+        # `docs/shop/README.md` is a file in a folder called shop, and the last line about it: GitHub's rule.
+        "shop": "docs", "pay": "pay-lead", "ledger": "payments", "old": "payments", "other": "everyone",
+    }  # fmt: skip
+    everyone = loaded.teams.teams["everyone"]
+    assert (everyone.assignees, everyone.mention) == (["octocat"], "@acme/everyone")
+    assert loaded.teams.teams["pay-lead"].assignees == ["pay-lead"]
+
+
+def test_charts_become_teams_and_the_map_is_brought(call: Call) -> None:
+    call("init", CSM / "scans", "--chart-map", CSM / "chartmap.csv")
+    loaded = config.load(None)
+    team_of = assign(["quay.io/keycloak/keycloak"], loaded.teams, loaded.charts).team_of
+    assert loaded.charts["quay.io/keycloak/keycloak"]
+    assert set(team_of.values()) <= set(loaded.teams.teams)
+    lines = [line.chart[0] for line in loaded.teams.images]
+    assert "cray-cfs-operator" in lines
+    assert "cray-hms-*" in lines
+    assert lines.index("cray-cfs-operator") < lines.index("cray-cfs-*"), "the narrower line comes first"
+
+
+def test_a_real_map_of_images_to_charts_is_read(corpus: Path, call: Call) -> None:
+    scans = corpus / "history" / "dimpact-trivy-sarif"
+    call("init", scans, "--chart-map", corpus / "owners" / "dimpact__discovered-image-to-chart.yaml")
+    assert config.load(None).charts["docker.elastic.co/eck/eck-operator"] == {"eck-operator"}
+
+
+def test_teams_by_name_are_few_and_narrower_lines_come_first(call: Call) -> None:
+    call("init", CSM / "scans")
+    loaded = config.load(None)
+    assert 3 < len(loaded.teams.teams) <= teamdraft.MOST + 1
+    assets = [f"registry.example/csm-docker/stable/{n}" for n in ("cray-hms-smd", "cray-ims-utils")]
+    assert list(assign(assets, loaded.teams, {}).team_of.values()) == ["cray-hms", "cray-ims"]
+
+
+def test_what_is_there_stays(call: Call) -> None:
+    call("init", CSM / "scans")
+    Path("rules/teams.yaml").write_text("mine\n")
+    before = Path("triagebot.yaml").stat()
+    said = call("init", CSM / "scans", "--repo", "acme/platform").stdout
+    assert said.count("as it is (--force writes over it)") == 3
+    assert "wrote" not in said
+    assert (Path("rules/teams.yaml").read_text(), Path("triagebot.yaml").stat()) == ("mine\n", before)
+    assert call("init", CSM / "scans", "--repo", "acme/platform", "--force").stdout.count("wrote") == 3
+    assert "acme/platform" in Path("triagebot.yaml").read_text()
+
+
+def test_a_link_is_not_written_through(call: Call, tmp_path: Path) -> None:
+    Path("triagebot.yaml").symlink_to(tmp_path / "outside.yaml")
+    assert "left triagebot.yaml" in call("init", CSM / "scans").stdout
+    assert not (tmp_path / "outside.yaml").exists()
+
+
+def test_where_tickets_go_is_told_by_the_clone(call: Call) -> None:
+    Path(".git").mkdir()
+    Path(".git/config").write_text(
+        '[core]\n\tbare = false\n[remote "origin"]\n\turl = git@github.com:acme/platform.git\n'
+    )
+    call("init", CSM / "scans")
+    assert config.load(None).settings.trackers["default"].model_dump()["repo"] == "acme/platform"
+    assert origin(Path("rules")) == "acme/platform"
+
+
+@pytest.mark.parametrize("url", ["https://github.com/a/b", "ssh://git@github.com/a/b.git", "https://x@github.com/a/b/"])
+def test_addresses_of_github(tmp_path: Path, url: str) -> None:
+    write_git(tmp_path, url)
+    assert origin(tmp_path) == "a/b"
+
+
+@pytest.mark.parametrize("url", ["https://gitlab.com/a/b", "https://evil.example/github.com/a/b", "../x"])
+def test_other_addresses_are_none_of_github(tmp_path: Path, url: str) -> None:
+    write_git(tmp_path, url)
+    assert origin(tmp_path) == ""
+
+
+def write_git(folder: Path, url: str) -> None:
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text(f'[remote "origin"]\n  url = {url}\n')
+
+
+def test_jira_is_drafted_and_loads(call: Call) -> None:
+    call("init", CSM / "scans", "--tracker", "jira", "--url", "https://jira.acme.example", "--project", "NET")
+    tracker = config.load(None).settings.trackers["default"].model_dump()
+    assert (tracker["type"], tracker["url"], tracker["project"]) == ("jira", "https://jira.acme.example", "NET")
+    assert "JIRA_TOKEN: ${{ secrets.JIRA_TOKEN }}" in Path(drafts.WORKFLOW).read_text()
+    assert "issues: write" not in Path(drafts.WORKFLOW).read_text()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--tracker", "gitlab"], ["--tracker", "github"], ["--repo", "a/b/c"], ["--tracker", "jira", "--project", "x"],
+        ["--repo", "a/b", "--url", "ftp://x"], ["--codeowners", "absent"],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_before_anything_is_written(call: Call, words: list[str]) -> None:
+    call("init", CSM / "scans", *words, code=2)
+    assert list(Path().iterdir()) == []
+
+
+def test_a_folder_without_reports_is_refused(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    call("init", tmp_path / "empty", code=2)
+    call("init", tmp_path / "absent", code=2)
+
+
+def test_reports_that_name_no_image_are_told_by_their_path(tmp_path: Path) -> None:
+    nameless = {"SchemaVersion": 2, "ArtifactName": "", "Results": []}
+    for image in ("registry.example/a/x:1", "registry.example/a/y:2"):
+        path = tmp_path / "scan" / "out" / image / "report.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(nameless))
+    begun = begin(tmp_path / "scan", tmp_path / "here", Place("local"), NOW)
+    assert begun.sight.template == "out/{image}/report.json"
+    assert "out/{image}/report.json" in "".join(begun.notes)
+    assert config.load(tmp_path / "here" / "triagebot.yaml").settings.image_paths == [begun.sight.template]
+
+
+def test_folders_are_scans_only_if_they_hold_the_same(tmp_path: Path) -> None:
+    for name in ("1.9", "1.10"):
+        write(tmp_path / "a" / name, one=trivy("x/a:1", []), two=trivy("x/b:1", []))
+    assert [p.name for p in scans_in(tmp_path / "a")] == ["1.9", "1.10"]
+    for n, name in enumerate(("team1", "team2")):
+        write(tmp_path / "b" / name, **{f"r{'ab'[n]}": trivy("x/a:1", [])})
+    assert scans_in(tmp_path / "b") == []
+    for name in ("prod", "test"):
+        write(tmp_path / "c" / name, one=trivy("x/a:1", []))
+    assert scans_in(tmp_path / "c") == []
+
+
+def test_names_from_outside_are_data(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "OWNERS").write_text("* @acme/x'}\"\n/${{ secrets.X }}/ @acme/y\n")
+    folder = tmp_path / "${{ github.token }}\n"
+    write(folder, a=trivy("registry.example/a/${{ x }}: [evil]:1", []), b=trivy("registry.example/a/b:1", []))
+    call("init", folder, "--repo", "a/b", "--codeowners", tmp_path / "OWNERS")
+    workflow = Path(drafts.WORKFLOW).read_text()
+    assert "github.token }}\n" not in workflow.replace("GITHUB_TOKEN: ${{ github.token }}\n", "")
+    yaml.safe_load(workflow)
+    config.load(None)
+
+
+def test_a_bad_chart_map_is_named(call: Call, tmp_path: Path) -> None:
+    for name, text in (("a.csv", "x,y\n1,2\n"), ("a.yaml", "a: [\n"), ("b.yaml", "charts: 3\n")):
+        (tmp_path / name).write_text(text)
+        result = call("init", CSM / "scans", "--chart-map", tmp_path / name, code=2)
+        assert isinstance(result.exception, ConfigError)
+
+
+def test_owner_lines_are_read_as_github_reads_them() -> None:
+    lines = codeowners.read("# c\n*  @a\n/b\\ c/ @x/y @z a@b.example #end\n\n^[Docs][2] @d\n/docs\n!not\n")
+    assert [(line.pattern, line.owners) for line in lines[:3]] == [
+        ("*", ("@a",)), ("/b c/", ("@x/y", "@z")), ("/docs", ("@d",)),
+    ]  # fmt: skip
+    assert codeowners.default(lines) == lines[0]
+
+
+# The workflow
+
+
+def test_the_schedule_is_at_an_odd_minute() -> None:
+    assert {drafts.minute(str(n)) % 2 for n in range(200)} == {1}
+    assert {drafts.minute(str(n)) for n in range(500)} <= set(range(3, 60))
+
+
+def test_the_steps_of_the_drafted_workflow_file_each_ticket_once(
+    call: Call, github: Github, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workflow as it is written, but for the installation; on two machines, one after the other."""
+    write(Path("scans/1.0"), a=trivy("x/a:1", [vulnerability("CVE-2026-0001")], at="2026-05-01T06:00:00Z"))
+    call("init", "--repo", "acme/platform")
+    job = yaml.safe_load(Path(drafts.WORKFLOW).read_text())["jobs"]["triage"]
+    assert job["permissions"] == {"contents": "write", "issues": "write"}
+    steps = [step for step in job["steps"] if step.get("name") != "Install triagebot"]
+    assert len(steps) == len(job["steps"]) - 1
+    subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "acme/platform.git"], check=True)  # noqa: S607
+    token = github.workflow_token()
+    for machine, made in (("one", 1), ("two", 0)):
+        work = shutil.copytree(".", tmp_path / machine)
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path),
+            "GITHUB_API_URL": github.url, "REMOTE": f"file://{tmp_path}/acme/platform.git",
+        }  # fmt: skip
+        contexts = {"github.token": token, "inputs.scan": "", "inputs.dry-run": "", "github.server_url": "x",
+                    "github.repository": "y"}  # fmt: skip
+        done = Job(work, tmp_path / f"{machine}-temp", environment, contexts).steps(steps)
+        assert not done.failed, done.said
+        assert done.said.count("done create") == made
+        assert "1 of 1 images" in done.outputs["summary"]
+    assert len(github.repo().issues()) == 1
+    with pytest.raises(InputError, match="no scan"):
+        begin(tmp_path / "acme", tmp_path, Place("local"), NOW)

@@ -1,0 +1,314 @@
+"""`triagebot init`: looks at a scan and at what says who owns what, and writes the files that a run needs.
+
+Never writes over a file that is there unless it is told to.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from triagebot import __version__, archive, codeowners, drafts, formats, parts, teamdraft
+from triagebot.drafts import Place, Sight
+from triagebot.errors import ConfigError, InputError, ReportError
+from triagebot.files import PROJECT, REPOSITORY, Settings
+from triagebot.folder import Folder
+from triagebot.identity import NO_IMAGE, masked, parse_image
+from triagebot.scan import names_in
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+_ORIGIN = re.compile(r"^(?:https?://|ssh://)?(?:[^@/\s]+@)?github\.com[:/](?P<repo>[^/\s]+/[^/\s]+?)(?:\.git)?/?$")
+
+
+@dataclass
+class Begun:
+    """What was seen, written and left, and what a person should know."""
+
+    sight: Sight
+    written: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    teams: int = 0
+    scan: str = ""
+
+
+@dataclass
+class _Seen:
+    """The reports of one scan: formats, images, and the names of files whose reports name none."""
+
+    formats: Counter[str] = field(default_factory=Counter)
+    images: dict[str, str] = field(default_factory=dict)
+    """`asset:tag` -> asset."""
+    nameless: list[str] = field(default_factory=list)
+    broken: int = 0
+    ignored: int = 0
+
+
+def begin(
+    scan: Path, base: Path, place: Place, now: datetime, owners: Path | None = None, charts: Path | None = None,
+    force: bool = False,
+) -> Begun:  # fmt: skip
+    """Look at `scan`, and write the drafts below `base`. Raises `InputError` where there is nothing to look at."""
+    scans = scans_in(scan)
+    seen = _look(scans[-1] if scans else scan)
+    if not seen.images and not seen.nameless:
+        known = ", ".join(f.NAME for f in formats.FORMATS)
+        raise InputError(str(scan), "no scan reports in it", f"give the folder that holds them ({known})")
+    template = _template(seen.nameless)
+    reading = parts.Reading(now, image_paths=(template or _default_paths(),))
+    for name in seen.nameless:
+        image = parts.image_of(name, "", reading)
+        seen.images[image.label] = image.asset
+    assets = [asset for asset in seen.images.values() if not re.match(NO_IMAGE, asset)]
+    begun = Begun(
+        Sight(_spelt(scan, base), _inside(scan, base), bool(scans), seen.formats, len(set(seen.images)), template),
+        scan=_spelt(scans[-1] if scans else scan, base),
+    )
+    lines = codeowners.read(_text(owners)) if owners else []
+    pairs = _chart_pairs(charts) if charts else []
+    made = teamdraft.draft(assets, lines, pairs)
+    begun.teams = len(made.teams)
+    begun.notes += _notes(scans, scan, seen, made, lines, base, template)
+    for name, text in drafts.files(begun.sight, place, made, __version__).items():
+        target = base / name
+        if (target.exists() or target.is_symlink()) and not force:
+            begun.left.append(name)
+            continue
+        Folder(target.parent).write(target, text)
+        begun.written.append(name)
+    return begun
+
+
+def placed(base: Path, kind: str, repo: str, url: str, project: str) -> Place:
+    """Where tickets shall go, by what a person said and what the folder is a clone of."""
+    if kind not in ("", "local", "github", "jira"):
+        raise InputError("--tracker", f"there is no tracker {kind!r}", "name local, github or jira")
+    if not kind:
+        kind = "jira" if project else "github" if repo or origin(base) else "local"
+    if kind == "local":
+        return Place(kind)
+    if kind == "jira":
+        project = project or "TRIAGE"
+        if not re.fullmatch(PROJECT, project):
+            raise InputError("--project", f"{project!r} is no project key", "write for example --project NET")
+        return Place(kind, url=_address(url) or "https://jira.example.com", project=project)
+    repo = repo or origin(base)
+    if not re.fullmatch(REPOSITORY, repo):
+        said = f"{repo!r} is no repository" if repo else "is needed for GitHub: this folder is no clone of a repository"
+        raise InputError("--repo", said, "write --repo owner/name")
+    return Place(kind, repo=repo, url=_address(url))
+
+
+def _address(url: str) -> str:
+    if url and not re.fullmatch(r"https?://\S+", url):
+        raise InputError("--url", f"{url!r} is no address", "write for example https://jira.example.com")
+    return url
+
+
+def steps(begun: Begun, place: Place, base: Path) -> list[str]:
+    """What to do next, as commands."""
+    config = "" if base.resolve() == Path.cwd() else f" --config {shlex.quote((base / drafts.SETTINGS).as_posix())}"
+    scan = shlex.quote(begun.scan)
+    first = {
+        "local": [],
+        "github": ["export GITHUB_TOKEN=…     # may read and write issues"],
+        "jira": ["export JIRA_TOKEN=…       # and JIRA_USER for Jira Cloud"],
+    }[place.kind]
+    return [
+        *first,
+        f"triagebot doctor{config}",
+        f"triagebot run {scan}{config} --dry-run",
+        f"triagebot run {scan}{config}",
+    ]
+
+
+def origin(base: Path) -> str:
+    """The repository on github.com that the folder is a clone of, as its Git configuration says; empty: none."""
+    for folder in (base, *base.resolve().parents):
+        config = folder / ".git" / "config"
+        if config.is_file():
+            told = re.search(
+                r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', config.read_text(encoding="utf-8", errors="replace"),
+                re.MULTILINE | re.DOTALL,
+            )  # fmt: skip
+            found = _ORIGIN.match(told[1]) if told else None
+            return found["repo"] if found else ""
+    return ""
+
+
+# Scans
+
+
+def scans_in(folder: Path) -> list[Path]:
+    """The scans of a folder that holds several, the oldest first; empty: it is one scan itself.
+
+    Sub-folders are scans if each has a number or date in its name and most of what lies in one lies in the next, give
+    or take tags; archives, if each has a number or date in its name.
+    """
+    if not folder.is_dir():
+        return []
+    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    packed = [p for p in inside if p.name.endswith(ARCHIVES) and p.is_file()]
+    folders = [p for p in inside if p.is_dir()]
+    found = sorted(packed or folders, key=lambda p: _natural(p.name))
+    if not all(re.search(r"\d", p.name) for p in found):
+        return []
+    if packed:
+        return found if not folders else []
+    loose = [p for p in inside if p.is_file() and formats.is_report_like(_head(p), p.name)]
+    if len(found) < 2 or loose:
+        return []
+    held = [{masked(name) for name, _ in names_in(p)} for p in found]
+    alike = all(2 * len(a & b) >= min(len(a), len(b)) > 0 for a, b in pairwise(held))
+    return found if alike else []
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """In the order in which people count: `1.9` before `1.10`."""
+    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in re.split(r"(\d+)", name) if p]
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(256)
+
+
+def _contents(scan: Path) -> Iterator[tuple[str, bytes | ReportError]]:
+    if scan.is_dir():
+        for name, _ in names_in(scan):
+            yield name, archive.content(scan / name)
+    elif scan.name.endswith(ARCHIVES):
+        yield from archive.members(scan)
+    elif scan.is_file():
+        yield scan.name, archive.content(scan)
+    else:
+        raise InputError(str(scan), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
+
+
+def _look(scan: Path) -> _Seen:
+    seen = _Seen()
+    for name, data in _contents(scan):
+        if isinstance(data, ReportError):
+            seen.broken += 1
+            continue
+        if not formats.is_report_like(data, name):
+            seen.ignored += 1
+            continue
+        try:
+            format_name, reports = formats.read(data)
+        except ReportError:
+            seen.broken += 1
+            continue
+        seen.formats[format_name] += 1
+        for report in reports:
+            if report.image:
+                image = parse_image(report.image)
+                seen.images[image.label] = image.asset
+            elif name not in seen.nameless:
+                seen.nameless.append(name)
+    return seen
+
+
+def _default_paths() -> str:
+    return Settings().image_paths[0]
+
+
+def _template(names: Sequence[str]) -> str:
+    """Where in these paths the image stands; empty: the default, or the file's own name, says it."""
+    default = parts.template(_default_paths())
+    if len(names) < 2 or all(default.search(name) for name in names):
+        return ""
+    steps = [name.split("/") for name in names]
+    if len({path[-1] for path in steps}) > 1 or min(map(len, steps)) < 2:
+        return ""
+    common = 0
+    while all(len(path) > common + 2 for path in steps) and len({path[common] for path in steps}) == 1:
+        if re.search(r"[.:]", steps[0][common]):
+            break  # a registry: the image begins here
+        common += 1
+    return "/".join([*steps[0][:common], "{image}", steps[0][-1]])
+
+
+def _spelt(path: Path, base: Path) -> str:
+    return _inside(path, base) or path.as_posix()
+
+
+def _inside(path: Path, base: Path) -> str:
+    try:
+        return path.resolve().relative_to(base.resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+# Owners
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read: {error.strerror}", "correct the path") from error
+
+
+def _chart_pairs(path: Path) -> list[tuple[str, str]]:
+    """(chart, asset) pairs: a CSV with `chart` and `image`, or a YAML list of `{url or image, charts}`."""
+    text = _text(path)
+    if path.suffix.lower() == ".csv":
+        rows = list(csv.DictReader(text.lstrip("\ufeff").splitlines()))
+        if not rows or not {"chart", "image"} <= set(rows[0]):
+            raise ConfigError(f"{path}:1", "needs the columns chart and image", "write: manifest,chart,image")
+        return _pairs((row["chart"], row["image"]) for row in rows)
+    remedy = "give a CSV (manifest,chart,image) or a YAML list of {image: …, charts: […]}"
+    try:
+        told = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), f"no valid YAML: {getattr(error, 'problem', None) or error}", remedy) from error
+    entries = [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
+    found = _pairs(pair for entry in entries for pair in _entry(entry))
+    if not found:
+        raise ConfigError(str(path), "is no chart map", remedy)
+    return found
+
+
+def _entry(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    image = next((str(entry[key]) for key in ("image", "url", "repository") if entry.get(key)), "")
+    charts = entry.get("charts") or entry.get("chart") or []
+    for chart in [charts] if isinstance(charts, str) else charts:
+        yield str(chart), image
+
+
+def _pairs(rows: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
+    named = ((chart.strip(), image.strip()) for chart, image in rows if chart and image)
+    return sorted({(chart, parse_image(image).asset) for chart, image in named if chart and image})
+
+
+# What a person should know
+
+
+def _notes(
+    scans: Sequence[Path], scan: Path, seen: _Seen, made: teamdraft.TeamDraft,
+    lines: Sequence[codeowners.OwnerLine], base: Path, template: str,
+) -> list[str]:  # fmt: skip
+    notes = []
+    if scans:
+        names = ", ".join(p.name for p in (scans if len(scans) <= 4 else [*scans[:2], *scans[-2:]]))
+        notes.append(f"{_spelt(scan, base)} holds {len(scans)} scans ({names}): run them one by one, the oldest first")
+    if seen.broken:
+        notes.append(f"{seen.broken} files could not be read; `triagebot explain --report FILE` says why")
+    if template:
+        notes.append(f"the reports name no image: it is taken from their paths ({template}); see `image_paths`")
+    if lines and not made.lines:
+        notes.append("no image is called like a folder of CODEOWNERS: only its default owner was taken")
+    if not _inside(scan, base):
+        notes.append(f"the scans lie outside this folder: say in {drafts.WORKFLOW} how they come into it")
+    return notes

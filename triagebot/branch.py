@@ -1,0 +1,196 @@
+"""The history on a branch of a Git repository, for machines that keep nothing from run to run.
+
+`pull` brings it here, `push` takes it back. Whoever pushes second finds that the branch has moved on, unites both
+copies (`union`) and pushes again. A hold keeps others from acting on a copy that is about to change: a ref beside the
+branch, which the server creates for one of two at a time.
+
+Works in a bare repository of its own: the clone in which it is called is neither read nor changed.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from triagebot.config import Config
+from triagebot.errors import LeaseError
+from triagebot.files import LocalSettings
+from triagebot.folder import Folder
+from triagebot.git import Git, GitError, repository
+from triagebot.union import HISTORY, PULLED, Kept, unite
+
+HELD_FOR = timedelta(hours=2)
+"""A run that takes longer was killed: whoever waits takes over."""
+POLL = 5.0
+TRIES = 8
+"""Each try is lost only to a push that worked: so many pushes do not come in a row."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What the last pull noted: where from, what was there, and the hold, if it has one."""
+
+    remote: str
+    branch: str
+    commit: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    hold: str = ""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A branch of a repository. `token`: for a server that asks for one; `sleep` and `clock` are for tests."""
+
+    remote: str
+    branch: str
+    token: str = field(default="", repr=False)
+    owner: str = ""
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def ref(self) -> str:
+        """The branch."""
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def hold_ref(self) -> str:
+        """The ref that says who holds the history. No branch: nobody sees it in a list of branches."""
+        return f"refs/triagebot/{self.branch}"
+
+
+def kept(config: Config) -> Kept:
+    """What must be kept between runs: the history, and the tickets that are files."""
+    local = {
+        f"tickets/{name}": config.base / tracker.path
+        for name, tracker in config.settings.trackers.items()
+        if isinstance(tracker, LocalSettings)
+    }
+    return Kept({HISTORY: config.history, **local})
+
+
+def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
+    """Bring what the branch has into the folders; the names that changed here.
+
+    `hold`: hold the history until `push`, and wait so long for who has it. Raises `LeaseError` after that.
+    """
+    before = last(kept)
+    with repository(store.remote, store.token) as git:
+        held = _held(store, git, hold) if hold is not None else ""
+        try:
+            commit = git.fetch(store.ref)
+            changed = _united(git, commit, kept, before.files if before else {}) if commit else []
+            _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit), held))
+        except BaseException:
+            if held:
+                _release(store, git, held)
+            raise
+    return changed
+
+
+def push(store: Store, kept: Kept) -> bool:
+    """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united."""
+    noted = last(kept) or Pulled(store.remote, store.branch)
+    with repository(store.remote, store.token) as git:
+        try:
+            return _pushed(store, git, kept, noted)
+        finally:
+            if noted.hold:
+                _release(store, git, noted.hold)
+
+
+def last(kept: Kept) -> Pulled | None:
+    """What the last pull noted; None: there was none, or its note cannot be read."""
+    path = kept.folders[HISTORY] / PULLED
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Pulled)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _note(kept: Kept, noted: Pulled) -> None:
+    folder = kept.folders[HISTORY]
+    Folder(folder).write(folder / PULLED, msgspec.json.encode(noted).decode())
+
+
+def _pushed(store: Store, git: Git, kept: Kept, noted: Pulled) -> bool:
+    if not noted.commit and not kept.files():
+        return False  # nothing was pulled and nothing run
+    for _ in range(TRIES):
+        commit = git.fetch(store.ref)
+        if commit and commit != noted.commit:
+            _united(git, commit, kept, noted.files)
+        tree = git.tree(kept.files())
+        if commit and tree == git.tree_of(commit):
+            _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit)))
+            return False
+        made = git.commit(tree, [commit] if commit else [], "triagebot: what the last run knows [skip ci]")
+        refused = git.push(f"{made}:{store.ref}")
+        if not refused:
+            _note(kept, Pulled(store.remote, store.branch, made, git.files(made)))
+            return True
+        noted = Pulled(store.remote, store.branch, commit, git.files(commit), noted.hold)
+        if git.asked(store.ref) == commit:
+            remedy = "give the token `contents: write`, and let it push to this branch"
+            raise GitError(store.remote, f"the branch {store.branch} cannot be pushed: {refused}", remedy)
+    raise GitError(
+        store.remote, f"the branch {store.branch} moved on {TRIES} times", "run `triagebot history push` again"
+    )
+
+
+def _united(git: Git, commit: str, kept: Kept, base: Mapping[str, str]) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="triagebot-") as folder:
+        there = Path(folder)
+        git.out(commit, there)
+        return unite(kept, Kept({name: there / name for name in kept.folders}), base)
+
+
+# The hold
+
+
+def _held(store: Store, git: Git, wait: timedelta) -> str:
+    """Take the hold; its name, by which alone it can be given back."""
+    until = store.clock() + wait
+    while True:
+        now = store.clock()
+        said = json.dumps({"owner": store.owner, "until": (now + HELD_FOR).isoformat()})
+        mine = git.commit(git.no_tree(), [], said)
+        theirs = git.asked(store.hold_ref)
+        over, who = _over(store, git, theirs, now)
+        if over:
+            refused = git.push(f"{mine}:{store.hold_ref}", expect=(store.hold_ref, theirs))
+            if not refused:
+                return mine
+            if git.asked(store.hold_ref) == theirs:
+                remedy = "give the token `contents: write`"
+                raise GitError(store.remote, f"the history cannot be held: {refused}", remedy)
+        elif now >= until:
+            raise LeaseError(store.remote, f"another run holds the history: {who}", "wait for it to end")
+        else:
+            store.sleep(POLL)
+
+
+def _over(store: Store, git: Git, held: str, now: datetime) -> tuple[bool, str]:
+    """(whether a hold holds no longer, who has it and until when)."""
+    if not held or not (commit := git.fetch(store.hold_ref)):
+        return True, ""
+    try:
+        told: dict[str, Any] = json.loads(git.message(commit))
+        until = datetime.fromisoformat(told["until"])
+        owner = str(told["owner"])
+    except (ValueError, KeyError, TypeError):
+        return True, ""  # not one of ours
+    return commit == held and until < now, f"{owner}, until {until:%Y-%m-%d %H:%M} UTC"
+
+
+def _release(store: Store, git: Git, held: str) -> None:
+    """Give the hold back, unless somebody has taken it over meanwhile."""
+    git.push(f":{store.hold_ref}", expect=(store.hold_ref, held))

@@ -1,0 +1,69 @@
+"""The figures of a summary, from what is believed and judged of one stream."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import polars as pl
+
+from triagebot import decisions, summary
+from triagebot.config import Config
+from triagebot.look import Options, View, by_alias
+from triagebot.model import DUE_SOON, FINDING, Plan
+from triagebot.rules import VULNERABILITY
+from triagebot.sla import flag
+from triagebot.standing import buckets, decided, notices
+
+
+def summarised(
+    config: Config, options: Options, view: View, waiting: Sequence[str] = (), unassignable: Sequence[str] = ()
+) -> summary.Summary:
+    """The figures of the summary, as things stand. `waiting`, `unassignable`: what the last run of the stream said."""
+    belief, last = view.state.belief, view.state.last
+    ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
+    judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
+    vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
+    mine = [t for t in view.tickets if t.marker.stream == options.stream]
+    listed = sorted((i.asset, i.tag) for i in config.inventory or ())
+    total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage)
+    return summary.Summary(
+        label=last.label if last else "", stream=options.stream, taken_at=last.taken_at if last else options.now,
+        severities=summary.severities(vulnerabilities), posture=summary.posture(judged),
+        arithmetic=view.state.arithmetic,
+        coverage=summary.coverage(view.coverage, belief.shown, listed),
+        images_total=total, images_serious=serious, images_serious_excepted=excepted,
+        teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now,
+                            _oldest(config, judged, view)),
+        ignored=view.judged.height - judged.height,
+        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
+        buckets=buckets(view.judged, view.held),
+        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now),
+        due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
+        decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
+        unassignable=tuple(unassignable), waiting=tuple(waiting),
+    )  # fmt: skip
+
+
+def waiting(plan: Plan) -> list[str]:
+    """Why tickets wait for a later run."""
+    told = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred)
+    return [f"{n} {'ticket waits' if n == 1 else 'tickets wait'} for the next run; {why}" for why, n in told.items()]
+
+
+def unassignable(view: View) -> list[str]:
+    """Who cannot be assigned where a ticket is to be theirs."""
+    found = [(place, person) for facts in view.facts.values() for place, person in sorted(facts.unassignable)]
+    return [f"{person} cannot be assigned in {place}" for place, person in found]
+
+
+def _oldest(config: Config, judged: pl.DataFrame, view: View) -> Mapping[str, date]:
+    """Since when each team has something to do: the oldest finding that should have a ticket and is not excused."""
+    acting = [at for at, rule in enumerate(config.rules) if rule.action == "ticket"]
+    mine = judged.filter(pl.col("rule").is_in(acting) & pl.col("excused").is_null())
+    if held := decided(mine, view.held):
+        keys = pl.DataFrame(list(held), schema=dict.fromkeys(FINDING, pl.String), orient="row")
+        mine = mine.join(keys, on=FINDING, how="anti")
+    rows = mine.group_by("team").agg(pl.col("first_seen").min()).iter_rows()
+    return {team: seen.date() for team, seen in rows}

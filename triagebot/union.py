@@ -1,0 +1,159 @@
+"""Two copies of what triagebot keeps become one: nothing that either of them recorded is lost.
+
+Three-way: what both started from is known, so that a file which one of them removed on purpose (an intent that was
+settled, a ticket that has another id) does not come back. Without that ground it is a plain union.
+
+| file | both changed it | one changed it, the other removed it |
+|---|---|---|
+| `snapshots/` | content-named: the one that was believed | is kept |
+| `tickets/` | the one that knows more: deleted, then closed, then open; the earliest times | stays removed |
+| `intents/` | either: it is looked up before anything is filed | stays removed |
+| `trackers/` | neither: the next run lists all anew | is kept |
+| all else, `runs/` among it | the one that was published first | is kept |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from triagebot.errors import TriagebotError
+from triagebot.folder import Folder, read_json
+from triagebot.history import KnownTicket
+
+HISTORY = "history"
+"""Under which name the history is kept; local tickets are under `tickets/<tracker>`."""
+
+PULLED = "pulled.json"
+_LEFT_OUT = (f"{HISTORY}/cache/", f"{HISTORY}/lease.json", f"{HISTORY}/{PULLED}")
+_REMOVED_STAYS = (f"{HISTORY}/tickets/", f"{HISTORY}/intents/")
+
+Ids = Mapping[str, str]
+"""What each file holds, as Git names it: file name -> blob id."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The folders that are kept, by the name that each has in a copy."""
+
+    folders: Mapping[str, Path]
+
+    def path(self, name: str) -> Path | None:
+        """Where a file of a copy belongs here; None: in no folder of ours."""
+        for under, folder in self.folders.items():
+            if name.startswith(f"{under}/") and ".." not in name.split("/"):
+                return folder / name.removeprefix(f"{under}/")
+        return None
+
+    def files(self) -> dict[str, Path]:
+        """Every file, but what is only a shortcut or of this machine."""
+        found = {}
+        for under, folder in self.folders.items():
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder)
+                name = f"{under}/{inside.as_posix()}"
+                aside = any(step.startswith(".aside-") for step in inside.parts)
+                if path.is_file() and not path.is_symlink() and not aside and not name.startswith(_LEFT_OUT):
+                    found[name] = path
+        return found
+
+    def ids(self) -> dict[str, str]:
+        """What each of them holds."""
+        return {name: blob_id(path) for name, path in self.files().items()}
+
+
+def blob_id(path: Path) -> str:
+    """The id that Git gives to the content of a file."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def unite(ours: Kept, theirs: Kept, base: Ids) -> list[str]:
+    """Bring into `ours` what `theirs` has. `base`: what both started from; empty: not known. The names that changed.
+
+    Afterwards `ours` holds all that either recorded since. The order of two copies does not matter but where the table
+    above says "first".
+    """
+    here, there = ours.files(), theirs.files()
+    mine, other = ours.ids(), theirs.ids()
+    changed = []
+    for name in _sorted({*mine, *other, *base}):
+        o, t, b = mine.get(name, ""), other.get(name, ""), base.get(name, "")
+        target = ours.path(name)
+        if t in (o, b) or target is None:
+            continue  # the same in both, or only we changed it
+        if o == b:
+            _take(target, there.get(name))
+        elif o and t:
+            if not _merge(name, here[name], there[name]):
+                continue
+        elif b and name.startswith(_REMOVED_STAYS):
+            target.unlink(missing_ok=True)
+        elif t:
+            _take(target, there[name])
+        else:
+            continue
+        changed.append(name)
+    return changed
+
+
+def _sorted(names: set[str]) -> Iterator[str]:
+    """The tables of a snapshot before the `meta.json` that makes it one."""
+    yield from sorted(names, key=lambda name: (name.endswith("/meta.json"), name))
+
+
+def _take(target: Path, source: Path | None) -> None:
+    if source is None:
+        target.unlink(missing_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = Folder(target.parent).aside("taken")
+    shutil.copyfile(source, aside)
+    aside.replace(target)
+
+
+def _merge(name: str, mine: Path, other: Path) -> bool:
+    """Put into `mine` what both say; whether that changed it."""
+    if name.startswith(f"{HISTORY}/snapshots/"):
+        takes = name.endswith("/meta.json") and bool(_reasons(mine)) and not _reasons(other)
+    elif name.startswith(f"{HISTORY}/tickets/"):
+        merged = _known(mine, other)
+        if merged is None:
+            return False
+        Folder(mine.parent).write(mine, merged)
+        return True
+    elif name.startswith(f"{HISTORY}/trackers/"):
+        mine.unlink()
+        return True
+    else:
+        takes = not name.startswith(f"{HISTORY}/intents/")
+    if takes:
+        _take(mine, other)
+    return takes
+
+
+def _reasons(path: Path) -> object:
+    return read_json(path).get("reasons")
+
+
+def _known(mine: Path, other: Path) -> str | None:
+    """What both copies know of one ticket; None: what ours says."""
+    try:
+        two = [msgspec.convert(read_json(path), KnownTicket, strict=False) for path in (mine, other)]
+    except (TriagebotError, msgspec.ValidationError):
+        return None  # a file that cannot be read is named by the next run
+    first = max(two, key=_weight)
+    closed = min((k.closed_seen for k in two if k.closed_seen), default="") if first.closed_seen else ""
+    deleted = min((k.deleted_seen for k in two if k.deleted_seen), default="")
+    made = replace(first, closed_seen=closed, deleted_seen=deleted)
+    return None if made == two[0] else msgspec.json.format(msgspec.json.encode(made), indent=1).decode()
+
+
+def _weight(known: KnownTicket) -> tuple[bool, bool, bytes]:
+    """Who knows more. Of two that know as much the choice only has to be the same for both copies."""
+    return bool(known.deleted_seen), not known.ticket.is_open, msgspec.json.encode(known)
