@@ -477,6 +477,7 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
     (place.folder / "v" / "c.json").write_text("{\n")
     with pytest.raises(ConfigError) as caught:
         place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
+    assert not (place.history / "snapshots").exists()  # nothing was done
     assert str(caught.value).splitlines() == [
         "v/a.json:3: statement 1: status: there is no status 'not_afected'; did you mean 'not_affected'?",
         "v/a.json:4: statement 2: field 'vulnerability' names none",

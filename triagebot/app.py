@@ -24,6 +24,7 @@ from triagebot.errors import InputError, TrackerError, UnsafeError
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.outside import look_outside
 from triagebot.scan import Loaded, Reading
 from triagebot.weekly import Posted
 
@@ -54,8 +55,11 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
     history = History(config.history, config.settings.severity_sources)
     with nullcontext() if options.dry_run else history.lease():
+        # read first: what is wrong with a VEX document stops all, before anything is done
+        outside = look_outside(config, options.now, keep=not options.dry_run, ask=not options.record_only)
         state, coverage = record(config, history, loaded, options)
-        view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
+        keep = not (options.dry_run or options.record_only)
+        view = look(config, history, state, coverage, options, keep, outside=outside)
         plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
         posted = Posted()
