@@ -26,6 +26,7 @@ from triagebot.look import Options, View, look
 from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.outside import look_outside
 from triagebot.scan import Loaded, Reading
+from triagebot.suspicion import suspicion
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -211,7 +212,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
     trusted = options.accept_drop or options.end_stream
-    reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
+    reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:

@@ -47,7 +47,7 @@ class Copy:
 
 
 class Shelf:
-    """The copies of feeds. `keep`: whether new ones may be written; `ask`: whether URLs are asked where there is one."""
+    """The copies of feeds. `keep`: whether new ones may be written; `ask`: whether URLs are asked beside one."""
 
     def __init__(
         self, folder: Path, now: datetime, keep: bool, ask: bool, sleep: Callable[[float], None] = time.sleep
