@@ -209,7 +209,7 @@ class Oracle:
         for report in (report for report in scan.reports if not report.failed):
             for finding, _ in self._shown([report]):
                 made[finding] = min(report.made, made.get(finding, report.made))
-        self._first = {finding: began.get(finding) or made[finding] for finding in current}
+        self._first = {f: began[f] if f in began else made[f] for f in current}
         was = {name: told for finding, told in self.past.items() for name in self._names(finding)}
         was |= {finding: ("fixed" if finding in fixed else "withdrawn", day) for finding in left}
         self.past = {finding: told for finding, told in was.items() if finding not in current}
@@ -285,17 +285,6 @@ class Oracle:
                 "Last scanned": self._scanned.get(image, "never"),
                 "is scanned": status == "scanned",
             }
-        return told
-
-    def listed(self) -> dict[Finding, tuple[str, bool, frozenset[str]]]:
-        """Every finding that is believed: its severity, whether it is fixable, and the images that show it."""
-        told: dict[Finding, tuple[str, bool, frozenset[str]]] = {}
-        for report in self._believed:
-            image = f"{report.asset}:{report.tag}" if report.tag else report.asset
-            for finding, row in self._shown([report]):
-                worst, fixable, images = told.get(finding, ("unknown", False, frozenset()))
-                severity = min(worst, row.severity, key=SEVERITIES.index)
-                told[finding] = severity, fixable or row.fixable, images | {image}
         return told
 
     def _names(self, finding: Finding) -> set[Finding]:
