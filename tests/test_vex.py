@@ -211,6 +211,19 @@ def test_every_document_of_the_corpus_reads_or_is_refused_with_place_and_cause(c
             assert document.unmatched, document.name
 
 
+def test_csaf_is_refused_as_such(corpus: Path) -> None:
+    """Nine real ones, advisories and VEX: none is taken for something else, and each says what to give instead."""
+    files = [(p.name, p.read_bytes()) for p in sorted((corpus / "csaf").iterdir())]
+    documents, faults = vex.read(files)
+    assert documents == []
+    assert [name for name, _ in faults] == [name for name, _ in files]
+    said = {fault.faults[0] for _, fault in faults if len(fault.faults) == 1}
+    assert said == {
+        (1, f"is CSAF {kind}, which is not read; give OpenVEX, or CycloneDX VEX as JSON")
+        for kind in ("2.0 (csaf_vex)", "2.0 (csaf_security_advisory)", "1.2 (csaf_security_advisory)")
+    }
+
+
 OPEN = {
     "@context": openvex.CONTEXT, "@id": "urn:x", "author": "Somebody", "timestamp": "2026-08-01T00:00:00Z",
     "version": 1,

@@ -86,6 +86,11 @@ class GithubTracker:
         self._broken: dict[str, str] = {}
 
     @property
+    def waited(self) -> float:
+        """Seconds waited for the server, and between writes."""
+        return self.calls_made.caller.waited
+
+    @property
     def reads(self) -> int:
         """Requests that only read."""
         return self.calls_made.reads
