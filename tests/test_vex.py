@@ -301,6 +301,20 @@ def test_a_document_that_fits_nothing_excuses_nothing(tmp_path: Path) -> None:
     assert judged(tmp_path, document, *images) == [NOTHING] * 3
 
 
+def test_a_name_without_a_registry_means_repositories_only(tmp_path: Path) -> None:
+    document = told_by(statement("fixed", {"@id": "pkg:oci/b"}))
+    assert judged(tmp_path, document, ("a/b:1", "", "1.0-r0"), ("k8s://c/n/Deployment/b", "", "1.0-r0")) == [
+        FIXED, NOTHING,
+    ]  # fmt: skip
+
+
+def test_a_statement_without_products_is_told(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place", "vex: [v.json]\n")
+    (place.folder / "v.json").write_bytes(told_by(statement("fixed")))
+    told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
+    assert told["warnings"] == ["vex: v.json: no package and no image is told by no product at all"]
+
+
 def test_a_finding_is_excused_only_if_every_place_that_shows_it_is(tmp_path: Path) -> None:
     document = told_by(statement("fixed", {"@id": "pkg:oci/b?tag=1.0"}))
     both = judged(tmp_path, document, ("a/b:1.0", "", "1.0-r0"), ("a/b:2.0", "", "1.0-r0"))
