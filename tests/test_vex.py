@@ -312,7 +312,7 @@ def test_a_statement_without_products_is_told(tmp_path: Path) -> None:
     place = Place.create(tmp_path / "place", "vex: [v.json]\n")
     (place.folder / "v.json").write_bytes(told_by(statement("fixed")))
     told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
-    assert told["warnings"] == ["vex: v.json: no package and no image is told by no product at all"]
+    assert told["warnings"] == ["vex: v.json: cannot be matched: no product at all"]
 
 
 def test_a_finding_is_excused_only_if_every_place_that_shows_it_is(tmp_path: Path) -> None:
