@@ -436,8 +436,13 @@ def test_a_version_that_is_not_listed_is_not_meant(tmp_path: Path) -> None:
     ("subject", "expected"),
     [
         ({"type": "container", "name": "a/b", "version": "1"}, [NOT, NOTHING, NOTHING]),
-        ({"type": "container", "name": "a/b"}, [NOT, NOT, NOTHING]),
+        ({"type": "container", "name": "a/b:1"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:1", "version": "1"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b", "version": "2"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:2"}, [NOTHING, NOTHING, NOTHING]),
         ({"type": "container", "name": "x", "version": OTHER}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:1", "version": FFFF}, [NOTHING, NOTHING, NOTHING]),
         ({"type": "container", "purl": f"pkg:oci/x@{OTHER}"}, [NOT, NOTHING, NOTHING]),
         ({"type": "application", "purl": "pkg:npm/shop@2"}, [NOTHING, NOTHING, NOT]),
         ({"type": "application", "purl": "pkg:npm/shop@3"}, [NOTHING, NOTHING, NOTHING]),
@@ -467,8 +472,7 @@ def test_what_is_part_of_an_image_is_judged_in_that_image(
     place.run(scan, NOW)
     found = verdicts(place)
     here = [found[f"docker.io/a/{name}", "pkg:apk/alpine/zlib", "CVE-2026-0001"] for name in "bcd"]
-    by_asset = subject is not None and subject["type"] == "container"
-    assert here == ([NOT, NOTHING, NOTHING] if by_asset else expected)
+    assert here == expected
 
 
 @pytest.mark.parametrize(
