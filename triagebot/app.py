@@ -24,7 +24,9 @@ from triagebot.errors import InputError, LeaseError, TrackerError, TriagebotErro
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.outside import look_outside
 from triagebot.scan import Loaded, Reading
+from triagebot.suspicion import suspicion
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -73,10 +75,13 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
     history = History(config.history, config.settings.severity_sources)
     stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():
+        # read first: what is wrong with a VEX document stops all, before anything is done
+        outside = look_outside(config, options.now, keep=not options.dry_run, ask=not options.record_only)
         with stage("record"):
             state, coverage = record(config, history, loaded, options)
         with stage("look"):
-            view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
+            keep = not (options.dry_run or options.record_only)
+            view = look(config, history, state, coverage, options, keep, outside=outside)
         with stage("plan"):
             plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
@@ -239,7 +244,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
     trusted = options.accept_drop or options.end_stream
-    reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
+    reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:

@@ -58,6 +58,8 @@ def connected(config: Config, options: Options) -> dict[str, Tracker]:
     places: dict[str, set[str]] = defaultdict(set)
     for team in config.teams.teams.values():
         places[team.tracker].add(team.place)
+    if told := config.settings.summary:
+        places[told.tracker].add(told.place)
     return {
         name: connect(name, settings, config.base, options.now, places[name] - {""}, config.secrets, options.notice)
         for name, settings in config.settings.trackers.items()
