@@ -29,7 +29,7 @@ from triagebot import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-SETTINGS = "trackers: {default: {type: github, repo: acme/platform, pause: 0}}\n"
+SETTINGS = "trackers: {default: {type: github, repo: acme/platform, timeout: 300, pause: 0}}\n"
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"][1:]
 """All but the first, which `installed` has run."""
 PARTS = ("triagebot", "rules", "examples", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "action.yml")
