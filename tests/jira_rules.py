@@ -41,7 +41,9 @@ class Refusal(Exception):
 
 @dataclass
 class Project:
-    """A project. `required`: custom fields that a new issue must have, by id; `hidden`: off the create screen."""
+    """A project. `required`: custom fields that a new issue must have, by id; `hidden`: off the create screen;
+    `fixed`: off the screen where issues are edited.
+    """
 
     key: str
     issue_types: tuple[str, ...] = ("Bug", "Task")
@@ -49,6 +51,7 @@ class Project:
     components: tuple[str, ...] = ("dns", "web")
     required: dict[str, Row] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, Row]:
         """What the screen for new issues has."""
@@ -410,7 +413,12 @@ class JiraServer(Front):
         return told
 
     def _issue(self, asked: Asked, key: str) -> Row:
-        return self.trimmed(self.visible(asked, key), asked)
+        told = self.trimmed(row := self.visible(asked, key), asked)
+        if asked.query.get("expand") == "editmeta":
+            project = self.projects[row["fields"]["project"]["key"]]
+            shown = {name: each for name, each in project.fields().items() if name not in project.fixed}
+            told["editmeta"] = {"fields": shown}
+        return told
 
     def visible(self, asked: Asked, key: str) -> Row:
         """An issue that the client may see."""

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from github_front import Call, Front, Moment
+from reports import trivy, vulnerability, write
 
 FIRST = datetime(2026, 5, 3, 6, tzinfo=UTC)
 SECOND = FIRST + timedelta(weeks=1)
@@ -27,6 +29,34 @@ AGAIN = timedelta(minutes=10)
 
 _VOLATILE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?|\"comments\": \d+")
 """Times, and how many comments history has last seen on a ticket: an answer to a person is not counted at once."""
+
+
+MOVED = """\
+images:
+  - {match: "**/moves", team: network}
+  - {match: "**/other", team: network}
+  - {match: "**/leaves", team: desk}
+"""
+"""The lines of a team file that give images to other teams."""
+IMAGES = ("changes", "ends", "returns", "moves", "leaves")
+FIXED, LEFT = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
+URGENT = vulnerability("CVE-2026-0003", "openssl", severity="CRITICAL")
+
+
+def scans(base: Path, **more: dict[str, Any]) -> None:
+    """Two scans, after the second of which a run takes each kind of step there is."""
+    write(base / "one", **{name: trivy(f"a/{name}:1.0", [FIXED, LEFT]) for name in IMAGES})
+    after = {
+        "changes": trivy("a/changes:1.1", [LEFT, URGENT]),
+        "ends": trivy("a/ends:1.1", []),
+        "returns": trivy("a/returns:1.1", [FIXED, LEFT]),
+        "moves": trivy("a/moves:1.1", [LEFT]),
+        "leaves": trivy("a/leaves:1.1", [LEFT, URGENT]),
+        "fresh": trivy("a/fresh:1.0", [FIXED]),
+        "other": trivy("a/other:1.0", [URGENT]),
+        **more,
+    }
+    write(base / "two", **after)
 
 
 class Forker:

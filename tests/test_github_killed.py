@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from github_server import Github
-from kills import FIRST, SECOND, Case, Forker, Start, files
-from reports import trivy, vulnerability, write
+from kills import FIRST, IMAGES, LEFT, MOVED, SECOND, Case, Forker, Start, files, scans
+from reports import trivy, write
 
 from triagebot.history import History
 
@@ -33,14 +33,6 @@ teams:
   desk: {tracker: files}
 unowned: platform
 """
-MOVED = """\
-images:
-  - {match: "**/moves", team: network}
-  - {match: "**/other", team: network}
-  - {match: "**/leaves", team: desk}
-"""
-FIXED, LEFT = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
-URGENT = vulnerability("CVE-2026-0003", "openssl", severity="CRITICAL")
 
 
 def started(github: Github, forker: Forker, base: Path) -> Start:
@@ -93,24 +85,13 @@ def remembered(folder: Path) -> Iterator[tuple[str, str]]:
 def prepared(github_process: Github, forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Start:
     """After a first scan and what people then did. The second scan makes a run take each kind of step there is."""
     start = started(github_process, forker, tmp_path_factory.mktemp("killed") / "all")
-    images = ("changes", "ends", "returns", "moves", "leaves")
-    write(start.base / "one", **{name: trivy(f"a/{name}:1.0", [FIXED, LEFT]) for name in images})
-    after = {
-        "changes": trivy("a/changes:1.1", [LEFT, URGENT]),
-        "ends": trivy("a/ends:1.1", []),
-        "returns": trivy("a/returns:1.1", [FIXED, LEFT]),
-        "moves": trivy("a/moves:1.1", [LEFT]),
-        "leaves": trivy("a/leaves:1.1", [LEFT, URGENT]),
-        "fresh": trivy("a/fresh:1.0", [FIXED]),
-        "other": trivy("a/other:1.0", [URGENT]),
-    }
-    write(start.base / "two", **after)
+    scans(start.base)
     teams = start.folder / "teams.yaml"
     teams.write_text(TEAMS)
     start.run(start.folder, "one", FIRST)
     start.at(FIRST + timedelta(days=1))
     repo = github_process.repo()
-    numbers = {image: row["number"] for row in repo.issues() for image in images if f"/{image}:" in row["title"]}
+    numbers = {image: row["number"] for row in repo.issues() for image in IMAGES if f"/{image}:" in row["title"]}
     repo.close(numbers["returns"])
     repo.edit(numbers["changes"], body=f"Ours first.\n\n{repo.body(numbers['changes'])}", by="octocat")
     repo.add_labels(numbers["changes"], "theirs")

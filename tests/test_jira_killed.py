@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from jira_server import Server, settings_of
-from kills import FIRST, SECOND, Case, Forker, Start, files
-from reports import trivy, vulnerability, write
+from kills import FIRST, FIXED, IMAGES, MOVED, SECOND, Case, Forker, Start, files, scans
+from reports import trivy
 from test_tracker_jira import JiraPlace
 
 from triagebot.history import History
@@ -29,14 +29,6 @@ teams:
   desk: {tracker: files}
 unowned: platform
 """
-MOVED = """\
-images:
-  - {match: "**/moves", team: network}
-  - {match: "**/other", team: network}
-  - {match: "**/leaves", team: desk}
-"""
-FIXED, LEFT = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
-URGENT = vulnerability("CVE-2026-0003", "openssl", severity="CRITICAL")
 
 
 def issues(server: Server) -> Iterator[tuple[str, str]]:
@@ -76,26 +68,14 @@ def case(request: pytest.FixtureRequest, jira_servers: dict[str, Any], forker: F
     """After a first scan and what people then did. The second scan makes a run take each kind of step there is."""
     server: Server = request.getfixturevalue("cloud" if request.param == "cloud" else "data_center")
     start = started(server, forker, tmp_path / "all")
-    images = ("changes", "ends", "returns", "moves", "leaves")
-    write(start.base / "one", **{name: trivy(f"a/{name}:1.0", [FIXED, LEFT]) for name in images})
-    after = {
-        "changes": trivy("a/changes:1.1", [LEFT, URGENT]),
-        "ends": trivy("a/ends:1.1", []),
-        "returns": trivy("a/returns:1.1", [FIXED, LEFT]),
-        "moves": trivy("a/moves:1.1", [LEFT]),
-        "leaves": trivy("a/leaves:1.1", [LEFT, URGENT]),
-        "fresh": trivy("a/fresh:1.0", [FIXED]),
-        "next": trivy("a/next:1.0", [FIXED]),
-        "other": trivy("a/other:1.0", [URGENT]),
-    }
-    write(start.base / "two", **after)
+    scans(start.base, next=trivy("a/next:1.0", [FIXED]))
     teams = start.folder / "teams.yaml"
     teams.write_text(TEAMS)
     start.run(start.folder, "one", FIRST)
     start.at(FIRST + timedelta(days=1))
     people = JiraPlace(server)
-    keys = {i: k for k in server.issue_keys() for i in images if f"/{i}:" in server.row(k)["fields"]["summary"]}
-    assert len(keys) == len(images)
+    keys = {i: k for k in server.issue_keys() for i in IMAGES if f"/{i}:" in server.row(k)["fields"]["summary"]}
+    assert len(keys) == len(IMAGES)
     people.close(keys["returns"], "done")
     people.write_body(keys["changes"], f"Ours first.\n\n{people.body(keys['changes'])}")
     people.edit(keys["changes"], labels=[*server.row(keys["changes"])["fields"]["labels"], "theirs"])

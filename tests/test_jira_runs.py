@@ -329,11 +329,21 @@ def test_a_project_that_cannot_be_seen_any_more_does_not_make_its_tickets_delete
     told = place.run(more, FIRST + WEEK)
     assert told.exit_code == 1
     assert [a["outcome"] for a in told.document["actions"]] == ["failed"]
-    assert "project NET: cannot be seen any more" in told.document["errors"][0]
+    assert "project NET: 404: it cannot be seen any more" in told.document["errors"][0]
     del jira.denied[BOT, "NET"]
     told = place.run(more, FIRST + WEEK, later=timedelta(hours=1))
     assert (told.exit_code, told.document["plan"]["update"]) == (0, 1)
     assert not [said for said in told.document["warnings"] if "deleted" in said]
+
+
+def test_a_duplicate_of_an_issue_that_cannot_be_seen_holds_nothing_up(tmp_path: Path, jira: Server) -> None:
+    place, people, scan = one_ticket(tmp_path, jira)
+    fields = {"project": {"key": "OPS"}, "issuetype": {"name": "Bug"}, "summary": "Theirs"}
+    other = jira.do("maintainer", "POST", "issue", {"fields": fields})["key"]
+    people.close("NET-1", "duplicate", other)
+    jira.denied[BOT, "OPS"] = {"BROWSE_PROJECTS"}
+    told = place.run(scan, FIRST, later=timedelta(hours=1))
+    assert (told.exit_code, written(told.document)) == (0, {})
 
 
 def test_another_team_of_the_same_project_has_its_component(tmp_path: Path, jira: Server) -> None:
@@ -505,18 +515,14 @@ def test_a_move_to_another_project_is_followed(tmp_path: Path, jira: Server) -> 
     assert state(jira, new) == "Done"
 
 
-@pytest.mark.parametrize("history_is_lost", [False, True])
-def test_deleted_is_said_and_not_filed_again(tmp_path: Path, jira: Server, history_is_lost: bool) -> None:
-    place, _, scan = one_ticket(tmp_path, jira)
+def test_deleted_is_said_and_not_filed_again(tmp_path: Path, jira: Server) -> None:
+    place, _, _ = one_ticket(tmp_path, jira)
     jira.delete("NET-1")
-    if history_is_lost:
-        return
     more = write(tmp_path / "two", a=image("a", "CVE-2026-0001"), b=image("b", "CVE-2026-0003"))
     jira.shift(40 * 86400.0)
     told = place.run(more, FIRST + timedelta(days=40)).document
     assert any("NET-1 was deleted" in warning for warning in told["warnings"])
     assert [jira.row(k)["fields"]["summary"].count("/b") for k in jira.issue_keys()] == [1]
-    assert scan
 
 
 def test_lost_history_files_nothing_twice(tmp_path: Path, jira: Server) -> None:

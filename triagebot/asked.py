@@ -34,7 +34,7 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
 
     A tracker that cannot be read keeps nobody from an answer: its tickets are then told as a run last saw them.
     """
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     states = _states(config, history, stream)
     known = history.tickets()
     seen = listed(config, history, connected(config, options), known, options, keep=False)
@@ -110,7 +110,7 @@ def _of(belief: Belief, assets: set[str]) -> Belief:
 
 def sheet(config: Config, options: Options) -> Sheet:
     """The per-image sheet of a stream, as things stand after its last scan."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     ((last, state),) = _states(config, history, options.stream)
     belief = state.belief
     told = images(config, history, last, belief)

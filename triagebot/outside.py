@@ -31,7 +31,8 @@ class Outside:
 
 
 def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outside:
-    """Read it all. `keep`: whether copies of feeds may be written; `ask`: whether URLs are asked.
+    """Read it all. `keep`: whether copies of feeds may be written; `ask`: whether URLs are asked although there is
+    a copy.
 
     Raises `ConfigError` with every fault of every VEX document.
     """

@@ -17,6 +17,7 @@ _IMAGE_TYPES = ("oci", "docker")
 _NARROWING = {"arch", "distro", "os", "platform", "classifier"}
 """Qualifiers that mean some builds only. Scanners do not tell us these: a version or digest implies them, more or less;
 without one the purl would be taken for more than it says."""
+_WITH_EPOCH = ("deb", "rpm")
 _SOURCE_ARCH = ("source", "src")
 _EVERY_ARCH = (*_SOURCE_ARCH, "all", "any", "noarch")
 
@@ -115,7 +116,7 @@ def of_purl(purl: str) -> Product | None:
     if parsed.type in _IMAGE_TYPES:
         return _of_image_purl(parsed, told, version)
     package = package_of(purl)
-    if parsed.type == "rpm" and told.get("epoch", "0") != "0" and ":" not in version:
+    if parsed.type in _WITH_EPOCH and told.get("epoch", "0") != "0" and ":" not in version:
         version = f"{told['epoch']}:{version}" if version else ""
     if parsed.type == "golang":
         version = version.removeprefix("v")
@@ -180,20 +181,31 @@ def _shown(entry: Any) -> str:
 
 
 def purl_of_image(asset: str, tag: str, digest: str) -> str:
-    """The name under which we write an image: a purl where it lies in a registry, else as we call it."""
+    """The name under which we write an image: a purl where it lies in a registry, else as we call it.
+
+    As Trivy spells it, which compares all that a purl says: Docker Hub by its older name, and no tag beside a digest.
+    """
     if "://" in asset:
         return asset
-    told = {"repository_url": asset, **({"tag": tag} if tag else {})}
+    url = f"index.{asset}" if asset.startswith("docker.io/") else asset
+    told = {"repository_url": url, **({"tag": tag} if tag and not digest else {})}
     name = asset.rpartition("/")[2]
     return PackageURL(type="oci", name=name, version=digest or None, qualifiers=told).to_string()
 
 
-def purl_of_package(package: str, version: str) -> str:
-    """A package with its version, as one purl."""
+def purls_of_package(package: str, version: str) -> list[str]:
+    """A package with its version, as purls: an epoch stands in the version, as the types are defined, or beside it."""
     if not version:
-        return package
+        return [package]
     bare = PackageURL.from_string(package)
-    return PackageURL(type=bare.type, namespace=bare.namespace, name=bare.name, version=version).to_string()
+    epoch, colon, rest = version.partition(":")
+    ways: list[tuple[str, dict[str, str]]] = [(version, {})]
+    if bare.type in _WITH_EPOCH and colon and epoch.isdecimal():
+        ways.append((rest, {"epoch": epoch}))
+    return [
+        PackageURL(bare.type, bare.namespace, bare.name, version=told, qualifiers=beside).to_string()
+        for told, beside in ways
+    ]
 
 
 def rows(products: Iterable[Product]) -> list[tuple[str, ...]]:

@@ -22,8 +22,9 @@ from github import Auth, GithubException, GithubIntegration
 
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
-from triagebot.trackers.interface import Halted
+from triagebot.trackers.interface import Halted, Refused
 from triagebot.trackers.retry import Caller, Throttled, Unanswered
+from triagebot.trackers.transport import plain
 
 API = "https://api.github.com"
 ACTIONS_BOT = "github-actions[bot]"
@@ -38,14 +39,6 @@ _SIGNING_IN = (GithubException, ValueError, jwt.exceptions.PyJWTError)
 Json = Any
 
 logging.getLogger("github").setLevel(logging.WARNING)  # the library tells of each redirect on stderr
-
-
-class Refused(TrackerError):
-    """GitHub answered, and said no."""
-
-    def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
-        super().__init__(place, f"{status}: {said}", remedy)
-        self.status = status
 
 
 @dataclass
@@ -110,7 +103,7 @@ class Calls:
                 self.writes += 1
             status, headers, text = requester.requestJson(verb, path, parameters, None, body)
         except requests.exceptions.RequestException as fault:
-            raise Unanswered(f"{_plain(fault)} at {verb} {self._base()}{path}") from fault
+            raise Unanswered(f"{plain(fault)} at {verb} {self._base()}{path}") from fault
         except _SIGNING_IN as fault:  # the token of an installation is fetched on the way
             raise self._signed_out(fault) from fault
         except RuntimeError as fault:
@@ -203,7 +196,7 @@ class Calls:
         try:
             return f"{self._integration().get_app().slug}[bot]"
         except requests.exceptions.RequestException as fault:
-            raise Unanswered(f"{_plain(fault)} at GET {self._base()}/app") from fault
+            raise Unanswered(f"{plain(fault)} at GET {self._base()}/app") from fault
         except _SIGNING_IN as fault:
             raise self._signed_out(fault) from fault
 
@@ -245,14 +238,3 @@ def _message(text: str) -> str:
     ]
     said = str(told.get("message", "no reason given"))
     return f"{said} ({'; '.join(faults)})" if faults else said
-
-
-def _plain(fault: Exception) -> str:
-    """A transport fault in a few words, without addresses and tokens of the library's."""
-    words = {
-        requests.exceptions.Timeout: "no answer in time", requests.exceptions.SSLError: "no secure connection",
-        requests.exceptions.ConnectionError: "the connection failed",
-    }  # fmt: skip
-    said = next((word for kind, word in words.items() if isinstance(fault, kind)), "the answer broke off")
-    within = getattr(fault.args[0], "reason", None) if fault.args else None  # such as an unknown host name
-    return f"{said} ({type(within if isinstance(within, Exception) else fault).__name__})"

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
-from triagebot.trackers.github_calls import Calls, Refused
+from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.github_places import MOST_LABEL
-from triagebot.trackers.interface import Need, Trouble
+from triagebot.trackers.interface import Need, Refused, Trouble
 
 Json = dict[str, Any]
 _WRITES = ("admin", "maintain", "push", "triage")

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
 from triagebot.model import DUE_SOON, OVERDUE, Marker
-from triagebot.trackers.github_calls import Calls, Refused
+from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.github_memory import Memory
-from triagebot.trackers.interface import Survey
+from triagebot.trackers.interface import Refused, Survey
 
 LABEL = "triagebot"
 MOST_LABEL = 50

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from triagebot.commands import speaks
 from triagebot.model import Remark, Ticket
-from triagebot.trackers.github_calls import Calls, Refused
+from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.github_memory import Memory
+from triagebot.trackers.interface import Refused
 
 _DUPLICATE = re.compile(r"^\s*duplicate of\s+(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>\d+)", re.IGNORECASE)
 _LONGEST = 2000

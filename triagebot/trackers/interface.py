@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from triagebot.errors import TrackerError
-from triagebot.model import FLAGS, ClosedAs, Content, Remark, Ticket
+from triagebot.model import FLAGS, ClosedAs, Content, Marker, Remark, Ticket
 from triagebot.render import marker
 
 BEGIN = "<!-- triagebot:begin -->"
@@ -111,6 +111,14 @@ class Trouble:
     remedy: str
 
 
+class Refused(TrackerError):
+    """A server answered, and said no."""
+
+    def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
+        super().__init__(place, f"{status}: {said}", remedy)
+        self.status = status
+
+
 class Lost(TrackerError):
     """The answer was lost: what was asked may have been done or not."""
 
@@ -150,6 +158,10 @@ class Tracker(Protocol):
     @property
     def writes(self) -> int:
         """How many requests wrote."""
+
+    @property
+    def waited(self) -> float:
+        """How many seconds it has waited: to be asked again, and between writes."""
 
     def listing(self, known: Known) -> Listing:
         """All own tickets, open and closed; never somebody else's, never one with a forged marker.
@@ -210,6 +222,26 @@ def merged(held: Sequence[str], ours: Collection[str], now: Collection[str]) -> 
     set_before, wanted, there = ({name.casefold() for name in names} for names in (ours, now, held))
     kept = [name for name in held if name.casefold() not in set_before or name.casefold() in wanted]
     return [*kept, *(name for name in now if name.casefold() not in set_before | there)]
+
+
+def refuse_drift(marker: Marker | None, is_open: bool, edit: Edit) -> None:
+    """Raises `Drifted` where a ticket, freshly read, is not as the plan saw it. `marker`: what it carries, if any."""
+    if marker and edit.seen_digest and marker.digest != edit.seen_digest:
+        raise Drifted("its content changed since the plan was made")
+    if is_open != edit.seen_open:
+        raise Drifted(f"it is {'open' if is_open else 'closed'}, the plan saw it otherwise")
+
+
+def with_original(ticket: Ticket, tickets: Mapping[str, Ticket], is_open: Callable[[str], bool]) -> Ticket:
+    """The ticket, with the state of the one that it is a duplicate of. `is_open` asks for one that is none of ours."""
+    if ticket.closed_as != "duplicate" or not ticket.duplicate_of:
+        return replace(ticket, duplicate_open=None)
+    if original := tickets.get(ticket.duplicate_of):
+        return replace(ticket, duplicate_open=original.is_open)
+    try:
+        return replace(ticket, duplicate_open=is_open(ticket.duplicate_of))
+    except (Deleted, Refused):
+        return replace(ticket, duplicate_open=None)
 
 
 def managed(body: str) -> re.Match[str] | None:

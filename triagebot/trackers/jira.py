@@ -20,7 +20,6 @@ from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.trackers.interface import (
     Deleted,
-    Drifted,
     Edit,
     Known,
     Listing,
@@ -30,6 +29,7 @@ from triagebot.trackers.interface import (
     Trouble,
     merged,
     reflagged,
+    refuse_drift,
 )
 from triagebot.trackers.jira_body import Document, Form, Wiki
 from triagebot.trackers.jira_calls import PROPERTY, JiraCalls, Refused
@@ -77,6 +77,11 @@ class JiraTracker:
     def form(self) -> Form:
         """How this server holds text."""
         return Document() if self.calls_made.is_cloud else Wiki()
+
+    @property
+    def waited(self) -> float:
+        """Seconds waited for the server, and between writes."""
+        return self.calls_made.caller.waited
 
     @property
     def reads(self) -> int:
@@ -150,7 +155,7 @@ class JiraTracker:
                 f"{self.name}: {ticket_id}", "its marker is gone", "it is written again with its content"
             )
         own = effective(own, item)
-        _refuse_drift(own.marker if held else None, item, edit)
+        refuse_drift(own.marker if held else None, is_open(item["fields"]), edit)
         place = known.place if known else project_of(now_id)
         wanted, why = self._step(now_id, item, edit)
         for picture in edit.pictures:
@@ -344,11 +349,3 @@ def _as_written(item: Json, fields: Json, carried: Carried, wanted: Step | None)
     elif wanted:
         stands |= {"status": {"statusCategory": {"key": "new"}}, "resolution": None, "resolutiondate": None}
     return {**item, "fields": stands, "properties": {PROPERTY: told(carried)}}
-
-
-def _refuse_drift(marker: Marker | None, item: Json, edit: Edit) -> None:
-    stands_open = is_open(item["fields"])
-    if marker and edit.seen_digest and marker.digest != edit.seen_digest:
-        raise Drifted("its content changed since the plan was made")
-    if stands_open != edit.seen_open:
-        raise Drifted(f"it is {'open' if stands_open else 'closed'}, the plan saw it otherwise")

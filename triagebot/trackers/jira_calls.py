@@ -20,20 +20,21 @@ from jira.exceptions import JIRAError
 
 from triagebot.errors import TrackerError
 from triagebot.files import JiraSettings
+from triagebot.trackers import interface
 from triagebot.trackers.interface import Halted
 from triagebot.trackers.retry import Caller, Throttled, Unanswered
+from triagebot.trackers.transport import plain
 
 PAGE = 100
 Flavour = Literal["", "cloud", "data-center"]
 Json = Any
 
 
-class Refused(TrackerError):
+class Refused(interface.Refused):
     """Jira answered, and said no. `fields`: what it said of each field; `answer`: all of it, where it is JSON."""
 
     def __init__(self, place: str, status: int, said: str, remedy: str = "") -> None:
-        super().__init__(place, f"{status}: {said}", remedy)
-        self.status = status
+        super().__init__(place, status, said, remedy)
         self.fields: dict[str, str] = {}
         self.answer: dict[str, Any] = {}
 
@@ -134,7 +135,7 @@ class JiraCalls:
         except JIRAError as fault:
             raise self._refusal(path, fault) from fault
         except requests.exceptions.RequestException as fault:
-            raise Unanswered(_plain(fault)) from fault
+            raise Unanswered(plain(fault)) from fault
         self._note(response.headers)
         return self._decoded(path, response)
 
@@ -229,16 +230,6 @@ def message(told: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
 
 def _is_map(value: object) -> bool:
     return isinstance(value, dict)
-
-
-def _plain(fault: Exception) -> str:
-    """A transport fault in a few words, without addresses."""
-    words = {
-        requests.exceptions.Timeout: "no answer in time", requests.exceptions.SSLError: "no secure connection",
-        requests.exceptions.ConnectionError: "the connection failed",
-    }  # fmt: skip
-    said = next((word for kind, word in words.items() if isinstance(fault, kind)), "the answer broke off")
-    return f"{said} ({type(fault).__name__})"
 
 
 def quoted(value: str) -> str:

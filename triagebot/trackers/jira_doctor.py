@@ -17,6 +17,9 @@ PERMISSIONS = {
 }  # fmt: skip
 """What triagebot must be allowed, as Jira names it and in words."""
 
+_CHANGED = ("summary", "description", "labels")
+"""What a change of a ticket writes."""
+
 _OURS = ("summary", "project", "issuetype", "description", "reporter")
 Json = dict[str, Any]
 
@@ -44,6 +47,10 @@ class Examination:
                 found += self._place(place, mine)
             except TrackerError as fault:
                 found.append(Trouble(*self._named(place, mine), f"{place}: {fault.cause}", fault.remedy or "try later"))
+        for name in self.settings.fields if self.fields.looked_at else ():
+            if not self.fields.is_somewhere(name):
+                cause = f"no project has a field {name!r} on its screen for new issues"
+                found.append(Trouble("settings", ("fields", name), cause, "correct its name, or take it off `fields:`"))
         return found
 
     def _credentials(self) -> str:
@@ -74,7 +81,7 @@ class Examination:
             for person in need.assignees:
                 if not self.fields.account(place, person):
                     cause = f"{person} cannot be assigned in {place}, or nobody of that name is there"
-                    form = "account ids or e-mail addresses" if self.calls.is_cloud else "user names"
+                    form = f"{'account ids' if self.calls.is_cloud else 'user names'} or e-mail addresses"
                     yield Trouble("teams", (need.team, "assignees"), cause, f"correct `assignees:`; it takes {form}")
 
     def _permissions(self, place: str, needs: Sequence[Need]) -> Iterator[Trouble]:
@@ -101,10 +108,6 @@ class Examination:
             if not meta.has(name):
                 cause = f"{place} has no field {name!r} on the screen for new issues; {why}"
                 yield Trouble(*self._named(place, needs), cause, f"add it to the screen of {self.settings.issue_type}")
-        for name in self.settings.fields:
-            if not meta.has(meta.id_of(name)):
-                cause = f"{place} has no field {name!r} on the screen for new issues"
-                yield Trouble("settings", ("fields", name), cause, "correct its name, or take it off `fields:`")
         for need in needs:
             there = meta.values("components")
             if need.component and need.component not in there:
@@ -132,10 +135,23 @@ class Examination:
             return
         jql = f"project = {quoted(place)} AND labels = {quoted(LABEL)} ORDER BY key ASC"
         for item in self.calls.search(jql, "status,labels", [])[:1]:
-            wanted = "done" if is_open(item["fields"]) else "open"
-            offered = self.calls.get(f"issue/{item['key']}/transitions", expand="transitions.fields")
-            found, why = step(offered.get("transitions") or (), wanted, self.settings)
-            if found is None:
-                names = ", ".join(str(t.get("name")) for t in offered.get("transitions") or ()) or "none"
-                remedy = f"write `transitions: {{{wanted}: [name]}}`; {item['key']} offers: {names}"
-                yield Trouble("settings", ("transitions", wanted), f"{item['key']}: {why}", remedy)
+            yield from self._ticket(place, item)
+
+    def _ticket(self, place: str, item: Json) -> Iterator[Trouble]:
+        """What only an issue tells: the transitions that it offers, and the screen on which it is edited."""
+        key = str(item["key"])
+        wanted = "done" if is_open(item["fields"]) else "open"
+        offered = self.calls.get(f"issue/{key}/transitions", expand="transitions.fields")
+        found, why = step(offered.get("transitions") or (), wanted, self.settings)
+        if found is None:
+            names = ", ".join(str(t.get("name")) for t in offered.get("transitions") or ()) or "none"
+            remedy = f"write `transitions: {{{wanted}: [name]}}`; {key} offers: {names}"
+            yield Trouble("settings", ("transitions", wanted), f"{key}: {why}", remedy)
+        told = self.calls.get(f"issue/{key}", fields="status", expand="editmeta")
+        there = (told.get("editmeta") or {}).get("fields")
+        missing = [name for name in _CHANGED if there and name not in there]
+        if missing:
+            cause = (
+                f"{place} has no field {', '.join(missing)} on the screen where {key} is edited: changes are refused"
+            )
+            yield Trouble("settings", ("issue_type",), cause, f"add it to the screen of {self.settings.issue_type}")

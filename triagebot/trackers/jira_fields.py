@@ -86,7 +86,8 @@ class Fields:
             self.calls.get(f"project/{place}")
         except Refused as refusal:
             remedy = "correct `project:`, or let the account browse it"
-            raise TrackerError(f"{self.calls.name}: project {place}", "cannot be seen any more", remedy) from refusal
+            where = f"{self.calls.name}: project {place}"
+            raise Refused(where, refusal.status, "it cannot be seen any more", remedy) from refusal
 
     def meta(self, place: str) -> Meta:
         """What a new issue of the configured type may have. Raises where the type or a priority is not there."""
@@ -172,31 +173,43 @@ class Fields:
             **({"assignee": self.user(people[0])} if people else {}),
             **{meta.id_of(name): self._shaped(meta, name, value) for name, value in self.settings.fields.items()},
         }
-        self._say_missing(place, [name for name in wanted if not meta.has(name)])
+        elsewhere = {meta.id_of(name) for name in self.settings.fields if self.is_somewhere(name)}
+        self._say_missing(place, [name for name in wanted if not meta.has(name) and name not in elsewhere])
         kept = {name: value for name, value in wanted.items() if meta.has(name)}
         fixed = {"project": {"key": place}, "issuetype": {"name": self.settings.issue_type}, "summary": content.title}
         return {**fixed, "description": description, **kept}
 
     def remedy(self, place: str, refused: Refused, is_new: bool = True) -> str:
-        """What to write where so that an issue is taken that was refused."""
-        named = [name for name in refused.fields if name not in ("summary", "description")]
+        """What to write where so that an issue is taken that was refused: a line for each fault."""
+        named = [name for name in refused.fields if name not in ("summary", "description") or not is_new]
+        ours = [] if is_new else [name for name in named if name in _SET_BY_US]
+        more = [name for name in named if name not in (*ours, "priority", "components")]
+        said = []
         if "priority" in named:
-            return f"correct `priorities:` of tracker {self.calls.name!r} in triagebot.yaml"
+            said.append(f"correct `priorities:` of tracker {self.calls.name!r} in triagebot.yaml")
         if "components" in named:
-            return "correct `component:` of the team in its file, or make the component in Jira"
-        ours = [name for name in refused.fields if name in _SET_BY_US]
-        if ours and not is_new:
+            said.append("correct `component:` of the team in its file, or make the component in Jira")
+        if ours:
             screen = f"the screen on which {self.settings.issue_type} is edited in {place}"
-            return f"put {', '.join(ours)} on {screen}"
-        if named:
-            lines = ", ".join(f"{name}: {self._example(place, name)}" for name in named)
-            return f"write `fields: {{{lines}}}` under tracker {self.calls.name!r} in triagebot.yaml"
-        return "`triagebot doctor` looks at what the project asks for"
+            said.append(f"put {', '.join(ours)} on {screen}")
+        if more:
+            lines = ", ".join(f"{name}: {self._example(place, name)}" for name in more)
+            said.append(f"write `fields: {{{lines}}}` under tracker {self.calls.name!r} in triagebot.yaml")
+        return "; ".join(said) or "`triagebot doctor` looks at what the project asks for"
 
     def _example(self, place: str, name: str) -> str:
         """A value that a field takes, where Jira names them."""
         meta = self._meta.get(place, Meta())
         return example(meta.values(name))
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether any project has told what a new issue may have."""
+        return bool(self._meta)
+
+    def is_somewhere(self, name: str) -> bool:
+        """Whether a configured field is on the screen of any project looked at: not every project need have it."""
+        return any(meta.has(meta.id_of(name)) for meta in self._meta.values())
 
     def _say_missing(self, place: str, names: Sequence[str]) -> None:
         for name in names:

@@ -12,7 +12,7 @@ import msgspec
 
 from triagebot.errors import TrackerError
 from triagebot.model import Ticket
-from triagebot.trackers.interface import Deleted, Halted, Known, Listing, flag_of
+from triagebot.trackers.interface import Deleted, Halted, Known, Listing, flag_of, with_original
 from triagebot.trackers.jira_calls import PROPERTY, Refused, quoted
 from triagebot.trackers.jira_fields import LABEL, project_of
 from triagebot.trackers.jira_memory import Carried, read, told
@@ -252,15 +252,7 @@ class Lister:
         )  # fmt: skip
 
     def _with_original(self, ticket: Ticket, tickets: Mapping[str, Ticket]) -> Ticket:
-        """The ticket, with the state of the one that it is a duplicate of."""
-        if ticket.closed_as != "duplicate" or not ticket.duplicate_of:
-            return replace(ticket, duplicate_open=None)
-        if original := tickets.get(ticket.duplicate_of):
-            return replace(ticket, duplicate_open=original.is_open)
-        try:
-            return replace(ticket, duplicate_open=is_open(self.tracker.issue(ticket.duplicate_of)["fields"]))
-        except (Deleted, Refused):
-            return replace(ticket, duplicate_open=None)
+        return with_original(ticket, tickets, lambda other: is_open(self.tracker.issue(other)["fields"]))
 
     def standing(self, place: str, key: str) -> Ticket | None:
         """The ticket of a key that is known in a project, or that a project not listed yet has."""

@@ -24,7 +24,6 @@ from triagebot.render.marker import is_sound
 from triagebot.trackers.interface import (
     BEGIN,
     END,
-    Drifted,
     Edit,
     Known,
     Listing,
@@ -35,6 +34,7 @@ from triagebot.trackers.interface import (
     merged,
     one_by_one,
     reflagged,
+    refuse_drift,
     splice,
 )
 
@@ -60,6 +60,7 @@ class LocalTracker:
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
         self.reads = self.writes = 0
+        self.waited = 0.0
         self.notes: list[str] = []
         self._known: Mapping[str, Ticket] = {}
 
@@ -156,7 +157,7 @@ class LocalTracker:
         marker = told or self._remembered(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
             raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
-        _refuse_drift(told, front, edit)
+        refuse_drift(told, _stands_open(front), edit)
         if edit.content:
             _set_content(front, edit.content, marker)
             marker, body = edit.content.marker, splice(body, edit.content.block)
@@ -210,7 +211,7 @@ class LocalTracker:
         return aside
 
     def _ticket(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker, damaged: bool = False) -> Ticket:
-        is_open = str(front.get("state", "open")).lower() != "closed"
+        is_open = _stands_open(front)
         return Ticket(
             id=path.name, url=path.as_posix(), tracker=self.name, marker=marker, is_open=is_open,
             title=str(front.get("title", "")), closed_as="" if is_open else _closed_as(front),
@@ -231,7 +232,7 @@ class LocalTracker:
             front, _ = self._read(self.folder / other)
         except TrackerError:
             return None
-        return str(front.get("state", "open")).lower() != "closed"
+        return _stands_open(front)
 
 
 def file_name(key: str, stream: str) -> str:
@@ -297,12 +298,8 @@ def _names(value: object) -> list[str]:
     return [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []
 
 
-def _refuse_drift(marker: Marker | None, front: Mapping[str, Any], edit: Edit) -> None:
-    is_open = str(front.get("state", "open")).lower() != "closed"
-    if marker and edit.seen_digest and marker.digest != edit.seen_digest:
-        raise Drifted("its content changed since the plan was made")
-    if is_open != edit.seen_open:
-        raise Drifted(f"it is {'open' if is_open else 'closed'}, the plan saw it otherwise")
+def _stands_open(front: Mapping[str, Any]) -> bool:
+    return str(front.get("state", "open")).lower() != "closed"
 
 
 def _closed_as(front: Mapping[str, Any]) -> ClosedAs:

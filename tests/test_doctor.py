@@ -1,0 +1,208 @@
+"""`triagebot doctor`: what a run would stumble over, each with the file, the line and what to write there.
+
+Every finding here is made by breaking one thing of a place in which all is well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Place
+from github_server import Github
+from jira_rules import BOT, Project, custom
+from jira_server import Server, settings_of
+from reports import trivy, vulnerability, write
+from test_jira_runs import FIRST, waits  # noqa: F401 - a fixture
+from typer.testing import CliRunner
+
+from triagebot.cli import app as commands
+
+TEAMS = """\
+teams:
+  net:
+    component: dns
+    assignees: [octocat]
+  ops:
+    project: OPS
+unowned: net
+"""
+
+
+def placed(folder: Path, settings: dict[str, Any], teams: str = TEAMS) -> Place:
+    """A place with one tracker, each setting on a line of its own."""
+    lines = "".join(f"    {name}: {json.dumps(value)}\n" for name, value in settings.items())
+    place = Place.create(folder, f"teams: teams.yaml\ntrackers:\n  default:\n{lines}")
+    (place.folder / "teams.yaml").write_text(teams)
+    return place
+
+
+def doctor(place: Place) -> tuple[int, str]:
+    """Exit code and words, without the folder."""
+    told = CliRunner().invoke(commands, ["doctor", "--config", str(place.folder / "triagebot.yaml")])
+    assert told.exception is None or isinstance(told.exception, SystemExit), told.output
+    return told.exit_code, told.output.replace(f"{place.folder}/", "")
+
+
+def line_of(place: Place, file: str, word: str) -> int:
+    """Where a word stands first."""
+    lines = (place.folder / file).read_text().splitlines()
+    return next(n for n, line in enumerate(lines, 1) if word in line)
+
+
+@pytest.fixture
+def signed(jira: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """A Jira and a token for it."""
+    monkeypatch.setenv("JIRA_TOKEN", jira.token())
+    return jira
+
+
+def test_all_is_well(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed))
+    assert doctor(place) == (0, "tracker 'default': all is well\n")
+    assert signed.writes() == []
+
+
+def _project(**said: Any) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        server.projects["NET"] = Project("NET", **said)
+
+    return change
+
+
+def _denied(permission: str, who: str = BOT) -> Callable[[Server], None]:
+    def change(server: Server) -> None:
+        server.denied[who, "NET"] = {permission}
+
+    return change
+
+
+ENVIRONMENT = {"customfield_7": custom("Environment", allowedValues=[{"value": "live"}])}
+BROKEN: list[tuple[Callable[[Server], None], str, str, str]] = [
+    (_denied("BROWSE_PROJECTS"), "triagebot.yaml project", "there is no project NET, or the token cannot see it",
+     "give the account the permission to browse it"),
+    (_denied("EDIT_ISSUES"), "triagebot.yaml project", "the account may not edit issues in NET (EDIT_ISSUES)",
+     "grant it in the permission scheme of NET"),
+    (_denied("ADD_COMMENTS"), "triagebot.yaml project", "may not comment in NET (ADD_COMMENTS)", "permission scheme"),
+    (_denied("TRANSITION_ISSUES"), "triagebot.yaml project", "may not close and reopen issues in NET", "grant it"),
+    (_denied("ASSIGN_ISSUES"), "triagebot.yaml project", "may not assign issues in NET", "grant it"),
+    (_denied("CREATE_ISSUES"), "triagebot.yaml project", "may not file issues in NET (CREATE_ISSUES)", "grant"),
+    (_project(issue_types=("Task", "Epic")), "triagebot.yaml default", "project NET has no issue type 'Bug'",
+     "write `issue_type:` with one of Epic, Task"),
+    (_project(priorities=("Urgent", "Calm")), "triagebot.yaml priorities", "project NET has no priority Highest",
+     "write `priorities:` with Urgent, Calm"),
+    (_project(required=ENVIRONMENT), "triagebot.yaml default", "NET asks for Environment (customfield_7) on each new",
+     'write `fields: {customfield_7: "live"}`'),
+    (_project(hidden=("labels",)), "triagebot.yaml project", "NET has no field 'labels' on the screen for new issues",
+     "add it to the screen of Bug"),
+    (_project(components=("web", "mail")), "teams.yaml component", "NET has no component 'dns'",
+     "correct `component:`; there are web, mail"),
+    (_denied("ASSIGNABLE_USER", "octocat"), "teams.yaml assignees", "octocat cannot be assigned in NET",
+     "correct `assignees:`; it takes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("break_it", "where", "cause", "remedy"), BROKEN, ids=[c for _, _, c, _ in BROKEN])
+def test_what_is_wrong_in_jira(
+    tmp_path: Path, signed: Server, break_it: Callable[[Server], None], where: str, cause: str, remedy: str
+) -> None:
+    place = placed(tmp_path / "place", settings_of(signed, priorities={"P0": "Highest"}))
+    break_it(signed)
+    code, said = doctor(place)
+    assert code == 1
+    file, _, word = where.partition(" ")
+    [line] = [line for line in said.splitlines() if cause in line]
+    assert line.startswith(f"{file}:{line_of(place, file, word)}: tracker 'default': ")
+    assert remedy in line
+    assert signed.writes() == []
+
+
+def test_a_field_is_on_a_screen_of_one_project_at_least(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed, fields={"Environment": "live"}))
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    line = line_of(place, "triagebot.yaml", "fields")
+    assert said.startswith(f"triagebot.yaml:{line}: tracker 'default': no project has a field 'Environment'")
+    signed.projects["OPS"] = Project("OPS", required=ENVIRONMENT)
+    assert doctor(place)[0] == 0
+
+
+def test_a_project_of_a_team_is_looked_at_too(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed))
+    del signed.projects["OPS"]
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith(f"teams.yaml:{line_of(place, 'teams.yaml', 'OPS')}: ")
+    assert "there is no project OPS" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "cause", "remedy"),
+    [("", "the environment variable JIRA_TOKEN is not set", "into JIRA_TOKEN"), ("stale", "401", "into JIRA_TOKEN")],
+)
+def test_a_token_that_does_not_work(
+    tmp_path: Path, jira: Server, monkeypatch: pytest.MonkeyPatch, variable: str, cause: str, remedy: str
+) -> None:
+    monkeypatch.setenv("JIRA_TOKEN", variable)
+    code, said = doctor(placed(tmp_path / "place", settings_of(jira)))
+    assert (code, said.count("\n")) == (1, 1), "where the token does not work nothing else is asked"
+    assert cause in said
+    assert remedy in said
+    assert "stale" not in said
+
+
+def test_a_server_that_is_not_there(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed, url="http://127.0.0.1:9", timeout=1))
+    code, said = doctor(place)
+    assert code == 1
+    assert f"triagebot.yaml:{line_of(place, 'triagebot.yaml', 'url')}: tracker 'default': no answer" in said
+
+
+def test_what_only_a_ticket_tells(tmp_path: Path, signed: Server) -> None:
+    place = placed(tmp_path / "place", settings_of(signed))
+    place.run(write(tmp_path / "one", a=trivy("a/a:1", [vulnerability("CVE-2026-0001")])), FIRST)
+    assert doctor(place)[0] == 0
+    signed.scheme = {name: ["In Progress"] for name, _ in signed.states()}
+    signed.projects["NET"] = Project("NET", fixed=("description",))
+    code, said = doctor(place)
+    assert code == 1
+    assert "NET-1: no transition leads to a state that is done; write `transitions: {done: [name]}`" in said
+    assert "NET-1 offers: " in said
+    assert "no field description on the screen where NET-1 is edited" in said
+
+
+def test_what_is_wrong_on_github(tmp_path: Path, github: Github, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", github.token())
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    teams = "teams:\n  net:\n    assignees: [octocat]\n  two: {repo: acme/second}\nunowned: net\n"
+    settings = {"type": "github", "repo": "acme/platform", "pause": 0}
+    place = placed(tmp_path / "place", settings, teams)
+    second = github.new_repo("acme/second")
+    assert doctor(place) == (0, "tracker 'default': all is well\n")
+    second.change(private=False)
+    (place.folder / "teams.yaml").write_text(teams.replace("octocat", "nobody-here"))
+    place.folder.joinpath("triagebot.yaml").write_text(
+        (place.folder / "triagebot.yaml").read_text() + '    milestone: "May"\n'
+    )
+    code, said = doctor(place)
+    assert code == 1
+    assert "acme/second is public: tickets would publish vulnerabilities that are not fixed" in said
+    assert "write `public: true`" in said
+    assert f"teams.yaml:{line_of(place, 'teams.yaml', 'assignees')}: tracker 'default': nobody-here cannot be" in said
+    assert (
+        f"triagebot.yaml:{line_of(place, 'triagebot.yaml', 'milestone')}: tracker 'default': acme/platform has" in said
+    )
+    github.repo().change(archived=True)
+    second.change(has_issues=False, private=True)
+    code, said = doctor(place)
+    assert "acme/platform is archived; unarchive it, or name another: `repo: owner/name`" in said
+    assert "acme/second has issues turned off" in said
+    monkeypatch.setenv("GITHUB_TOKEN", "")
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("triagebot.yaml:")
+    assert "the environment variable GITHUB_TOKEN is not set" in said
+    assert not [call for call in github.front.log if not call.is_read and call.token]
