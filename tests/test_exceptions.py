@@ -113,7 +113,7 @@ def test_an_excepted_finding_leaves_what_is_to_be_done(tmp_path: Path) -> None:
     assert "CVE-2026-0001" not in done
     assert "CVE-2026-0002" in done
     assert "[P2]" in done
-    assert "- CVE-2026-0001 in `zlib`: accepted-risk until 2026-06-01: Agreed, approved by alice" in excused
+    assert "- CVE-2026-0001 in `zlib`: accepted risk until 2026-06-01: Agreed, approved by alice" in excused
 
 
 def test_the_last_exception_closes_and_its_end_opens_again_on_that_day(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_what_is_excepted_later_closes_as_decided_naming_it(tmp_path: Path) -> N
     [closing] = [a for a in told["actions"] if a["kind"] == "close"]
     assert (closing["cause"], closing["key"]) == ("decided", "image:registry.example/x/b")
     text = next(t for name, t in case.place.ticket_bytes().items() if "-b-" in name).decode()
-    assert "accepted-risk until 2026-06-01: Agreed, approved by alice" in text.partition("## Comments")[2]
+    assert "accepted risk until 2026-06-01: Agreed, approved by alice" in text.partition("## Comments")[2]
 
 
 def test_what_is_tracked_elsewhere_names_the_ticket(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_an_end_is_announced_fourteen_days_ahead(tmp_path: Path, day: int, state
         "ended": [(name, "ended", 2, 2, "2026-06-01")],
     }[state]
     assert [tuple(n.values()) for n in told.document["exceptions"]] == wanted
-    announced = f"exception {name} ends on 2026-06-01: 2 findings, 2 of them critical or high, will need action"
+    announced = f"exception accepted risk of package zlib ends on 2026-06-01: 2 findings, 2 of them critical or high, will need action"
     assert (announced in told.document["warnings"]) == (state == "ending")
     assert (f"- {announced}" in told.summary) == (state == "ending")
     assert ("ended on 2026-06-01: it excuses nothing any more (2 findings" in told.summary) == (state == "ended")
@@ -197,4 +197,4 @@ def test_explain_tells_the_rule_the_conditions_that_failed_and_the_excuse(tmp_pa
         "    before it, critical-fixable: severity is 'high', not 'critical'",
     ]
     excused = explained(settings, options, app.standing(settings, options), "GHSA-aaaa-bbbb-cccc")
-    assert "; excused: accepted-risk until 2026-06-01: Agreed, approved by alice" in excused
+    assert "; excused: accepted risk until 2026-06-01: Agreed, approved by alice" in excused

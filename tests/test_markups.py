@@ -17,8 +17,9 @@ from test_render import HOSTILE, draft, example, golden, hostile_draft, line, po
 
 from triagebot.errors import TrackerError
 from triagebot.model import Draft, Gone, Want
+from triagebot.render.comments import closing, moved, named, news, reopened
 from triagebot.render.escape import plain, wiki_code, wiki_text
-from triagebot.render.tickets import block, closing, moved, named, news, reopened
+from triagebot.render.tickets import block
 from triagebot.trackers.jira_body import Document, Wiki
 from triagebot.trackers.jira_calls import quoted
 
@@ -72,8 +73,10 @@ def blocks(text: str, markup: str) -> list[str]:
         for want in (Want.FIXED, Want.DECIDED, Want.BELOW, Want.RETIRED)
     ]
     return [
-        block(bad, "2026-05-08", markup, 65_536, show_mention=False), *closings, news(bad.lines, "P3", "P1", markup),
-        reopened("there is something new", bad.lines, markup), named(moved(markup), "https://x.example/1", markup),
+        block(bad, "2026-05-08", markup, 65_536, show_mention=False), *closings,
+        news(bad.lines, "P3", bad.lines, markup),
+        reopened("there is something new", bad.lines, markup, "Next: x."),
+        named(moved(text, markup), "https://x.example/1", markup),
         *posture_blocks(bad, markup),
     ]  # fmt: skip
 
@@ -168,12 +171,19 @@ def test_a_severity_that_sources_differ_about_says_so() -> None:
 def test_comments_as_people_read_them() -> None:
     closed = replace(example(), want=Want.FIXED, gone=gone())
     said = [
-        closing(closed, "jira"), news(example().lines[:2], "P2", "P0", "jira"),
-        reopened("it was closed 2026-05-01 and the findings are still there", example().lines[:1], "jira"),
-        named(moved("jira"), "https://jira.example.com/browse/OPS-7", "jira"),
+        closing(closed, "jira"), news(example().lines[:2], "P2", example().lines, "jira"),
+        reopened("it was closed 2026-05-01 and the findings are still there", example().lines[:1], "jira",
+                 "Next: roll out the upgrade."),
+        named(moved("Tickets are grouped by upgrade now.", "jira"), "https://jira.example.com/browse/OPS-7", "jira"),
     ]  # fmt: skip
     golden("comments.wiki", "\n".join(said))
-    documents = [json.loads(closing(closed, "adf")), json.loads(news(example().lines[:2], "P2", "P0", "adf"))]
+    documents = [
+        json.loads(told) for told in (
+            closing(closed, "adf"), news(example().lines[:2], "P2", example().lines, "adf"),
+            reopened("it was closed 2026-05-01", example().lines[:1], "adf", "Next: roll out the upgrade."),
+            named(moved("Tickets are grouped by upgrade now.", "adf"), "https://jira.example.com/browse/OPS-7", "adf"),
+        )
+    ]  # fmt: skip
     golden("comments.adf.json", json.dumps(documents, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -32,7 +32,7 @@ from triagebot.model import (
     Want,
 )  # fmt: skip
 from triagebot.plan import Policy, make
-from triagebot.render.tickets import NEW_TICKET
+from triagebot.render.comments import NEW_TICKET
 from triagebot.trackers import Drifted, Edit, Known, Listing, LocalTracker, Survey, Tracker
 from triagebot.trackers.interface import Need, Trouble, one_by_one
 
@@ -221,7 +221,9 @@ def test_many_new_findings_are_named_up_to_twenty() -> None:
 
 def test_a_raised_priority_comments() -> None:
     done = one(plan(draft(line(1, priority="P0")), tickets=[ticket_of(draft(line(1)))]))
-    assert (done.cause, done.comment) == (Cause.MATERIAL_CHANGE, "Priority raised from P1 to P0.\n")
+    said = "Priority raised from P1 to P0 by CVE-2026-0001 in `p1`: An upgrade fixes it.\n"
+    assert (done.cause, done.comment) == (Cause.MATERIAL_CHANGE, said)
+    assert done.reason == "Priority raised from P1 to P0: CVE-2026-0001 in p1."
 
 
 def test_a_lowered_priority_does_not() -> None:
@@ -284,8 +286,12 @@ def test_closed_by_us_and_there_again_reopens_with_a_comment() -> None:
     done = one(plan(draft(line(1)), tickets=[gone]))
     assert (done.kind, done.cause, done.state, done.seen_open) == (Kind.REOPEN, Cause.REAPPEARED, "open", False)
     assert done.content is not None
-    assert done.comment.startswith("Reopened: ")
+    assert done.comment.startswith("Reopened: what was gone is there again.\n")
     assert "CVE-2026-0001" in done.comment
+    image = "`registry.example/app:1.0@sha256:0123456789ab`"
+    seen = draft(line(1, images=("1.0@sha256:0123456789ab",), seen_in="week-20"))
+    told = one(plan(seen, tickets=[gone])).comment
+    assert f"Scan `week-20` shows it in {image}.\n\nNext: " in told
     assert done.comment_digest
 
 
@@ -436,9 +442,9 @@ def test_a_closing_names_its_evidence() -> None:
 
 
 def test_a_closing_names_its_decision() -> None:
-    excused = (line(1, excuse="accepted-risk until 2027-01-31: behind the firewall, approved by A. Person"),)
+    excused = (line(1, excuse="accepted risk until 2027-01-31: behind the firewall, approved by A. Person"),)
     done = one(plan(draft(want=Want.DECIDED, excused=excused), tickets=[ticket_of(draft(line(1)))]))
-    assert "accepted-risk until 2027-01-31: behind the firewall, approved by A. Person" in done.comment
+    assert "accepted risk until 2027-01-31: behind the firewall, approved by A. Person" in done.comment
 
 
 @pytest.mark.parametrize(
@@ -490,6 +496,7 @@ def test_another_tracker_creates_there_then_closes_here() -> None:
     assert (move.state, move.closed_as) == ("closed", "not-planned")
     assert KEY in move.after
     assert NEW_TICKET in move.comment
+    assert move.comment.endswith(" It belongs to Platform, whose tickets are filed in there.\n")
 
 
 def test_a_move_back_goes_on_where_it_was() -> None:
@@ -554,6 +561,23 @@ def test_regrouped_findings_with_a_home_move_there() -> None:
     assert create.content.marker.due == "2026-05-21"
     assert (move.kind, move.ticket) == (Kind.MOVE, before.id)
     assert KEY in move.after
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (OLD_KEY, KEY, "Tickets are grouped by image now."),
+        ("upgrade:web:openssl", "upgrade:dns:openssl", "Its team changed from web to dns."),
+        ("posture:web:k8s://a/b", "posture:dns:k8s://a/b", "Its team changed from web to dns."),
+        ("upgrade:web:openssl", "upgrade:web:libssl", "What it is about has another name now."),
+        (KEY, "image:r/other", "What it is about has another name now."),
+    ],
+)
+def test_a_move_says_what_changed(old: str, new: str, why: str) -> None:
+    before = ticket_of(draft(line(1), key=old))
+    home, away = draft(line(1), key=new), draft(key=old, want=Want.UNKNOWN)
+    _, move = plan(home, away, tickets=[before], foreign=[old]).actions
+    assert move.comment == f"Moved: the work goes on in {NEW_TICKET}. {why}\n"
 
 
 def test_regrouped_findings_without_a_home_keep_the_ticket() -> None:

@@ -94,13 +94,13 @@ def test_posture_tickets_are_per_namespace_and_team_and_apart_from_vulnerabiliti
     }
     text = bodies(place)["posture:payments:k8s://cluster/payments"]
     assert "[P2] k8s://cluster/payments: 2 medium to put right" in text
-    assert "has 2 faults of configuration" in text
-    assert "Put right `run-as-non-root`" in text
+    assert "has 2 failed checks to deal with" in text
+    assert "(run-as-non-root): `Deployment/ledger`, `Deployment/pay`" in text
     assert "`Deployment/ledger`, `Deployment/pay`" in text
     assert "It runs as root." in text
     assert "limits" not in text.partition("triagebot:begin")[2]
     secret = bodies(place)["posture:web:registry.example/shop/web"]
-    assert "Take the secret `aws-access-key-id` out and replace it" in secret
+    assert "Revoke and replace the secret `aws-access-key-id` (aws-access-key-id) first, then remove it" in secret
     assert "`/app/.env`" in secret
     assert "NEVER-TO-BE-READ" not in repr(place.ticket_bytes())
     assert "CVE-2026-1001" in bodies(place)["image:registry.example/shop/web"]
@@ -147,7 +147,7 @@ def test_a_check_that_begins_to_fail_is_written_into_the_ticket(place: Place, tm
     told = place.run(reports.write(tmp_path / "two", pay=more), DAY + WEEK)
     assert [(a["kind"], a["cause"]) for a in told.document["actions"]] == [("update", "content-changed")]
     (text,) = bodies(place).values()
-    assert "Put right `privileged`" in text
+    assert "(privileged): `Deployment/pay`" in text
 
 
 def test_the_same_scan_again_writes_nothing(place: Place, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_what_passes_is_fixed_and_what_is_not_looked_at_is_not(place: Place, tmp
     assert told.document["diff"]["current"] == 0
     assert place.open_keys() == set()
     (closed,) = (text.decode() for text in place.ticket_bytes().values())
-    assert "| Check | Policy or place | Before | After | Seen in scan |" in closed
+    assert "| Check | Policy or place | Before | After | Gone in scan |" in closed
 
 
 def test_an_inventory_of_images_retires_no_workload(place: Place, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from markdown_it.token import Token
 
 from triagebot.model import Draft, Gone, Line, Want
 from triagebot.render import markdown_code, markdown_text, markdown_url, percent, plain, shares
-from triagebot.render.tickets import block, closing, content_digest, news, title, upgrades
+from triagebot.render.comments import NEW_TICKET, closing, moved, named, news, reopened
+from triagebot.render.tasks import upgrades
+from triagebot.render.tickets import block, content_digest, title
 from triagebot.trackers.interface import BEGIN, END, splice
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -118,6 +120,10 @@ def hostile_draft(text: str) -> Draft:
         asset=text,
         package=text,
         excuse=text,
+        because=text,
+        source=text,
+        images=(text,),
+        seen_in=text,
         excuse_url=f"javascript:{text}",
     )
     return draft(line(7, excuse=""), bad, attached=(bad,), excused=(bad,), subject=text, team_name=text)
@@ -223,14 +229,14 @@ def test_a_ticket_is_inert(text: str, key: str) -> None:
     assert acting(said) == []
     parsed = tokens(said)
     assert [said_of(parsed, i) for i, t in enumerate(parsed) if t.type == "heading_open"] == [
-        "What to do", "Vulnerabilities", "Also there", "Excused",
+        "What to do", "Vulnerabilities", "For information", "Excused",
     ]  # fmt: skip
     kinds = {t.type for t in parsed}
     assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
     assert len([t for t in parsed if t.type == "tr_open"]) == 2 + 2 + 1
     columns = 6 if key.startswith("image:") else 7  # grouped by upgrade, the image stands in front
     assert len([t for t in parsed if t.type == "td_open"]) == columns * 3
-    assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
+    assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 2 + 1
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: ascii(t[:30]))
@@ -244,13 +250,14 @@ def test_a_posture_ticket_is_inert(text: str, kind: str) -> None:
     assert acting(said) == []
     parsed = tokens(said)
     assert [said_of(parsed, i) for i, t in enumerate(parsed) if t.type == "heading_open"] == [
-        "What to do", "Findings", "Also there", "Excused",
+        "What to do", "Findings", "For information", "Excused",
     ]  # fmt: skip
     kinds = {t.type for t in parsed}
     assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
     assert len([t for t in parsed if t.type == "td_open"]) == 4 * 3
-    assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 1
-    assert acting(news(lines[1:], "", "", "markdown")) == []
+    assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 2 + 1
+    assert acting(news(lines[1:], "P3", lines[1:], "markdown")) == []
+    assert acting(reopened(text, lines[1:], "markdown", "Next: x.")) == []
     assert (said.count(BEGIN), said.count(END)) == (0, 0)
 
 
@@ -277,8 +284,9 @@ def test_comments_are_inert(text: str) -> None:
         assert said.startswith("Closed")
         assert "<!--" not in said
         if want is Want.FIXED:
-            assert len([t for t in tokens(said) if t.type == "td_open"]) == 2 * 5
-    assert acting(news([bad.lines[1]], "", "", "markdown")) == []
+            assert len([t for t in tokens(said) if t.type == "td_open"]) == 2 * 7
+    assert acting(news([bad.lines[1]], "P3", [bad.lines[1]], "markdown")) == []
+    assert acting(reopened(text, [bad.lines[1]], "markdown", "Next: x.")) == []
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda t: ascii(t[:30]))
@@ -316,7 +324,7 @@ def test_a_long_ticket_is_cut_at_rows(limit: int, count: int, text: str) -> None
     shown = [row for row in said.partition("### Vulnerabilities")[2].partition("###")[0].splitlines() if "CVE-" in row]
     assert f"\n\nand {count - len(shown)} more\n" in said.replace(",", "")
     assert "\n- and " in said
-    assert said.endswith("Close the ticket as *not planned* to decide against it.\n")
+    assert said.endswith("This block is kept up to date by triagebot; write outside it.\n")
     if limit >= 10_000:
         assert len(said) > limit * 0.6, "no more is left out than must be"
 
@@ -344,19 +352,89 @@ def test_a_long_closing_says_what_it_leaves_out_and_fits_into_a_comment(want: Wa
 # ---- what to do ----
 
 
-def test_upgrades_are_one_a_package_the_most_urgent_first() -> None:
+def test_upgrades_are_one_a_source_and_version_the_most_urgent_first() -> None:
+    """Two packages of one source are one thing to do, and a vulnerability that both have counts once."""
+    busybox: dict[str, Any] = {"package": "pkg:apk/alpine/busybox", "name": "busybox", "source": "busybox"}
+    ssl: dict[str, Any] = {"package": "pkg:apk/alpine/ssl_client", "name": "ssl_client", "source": "busybox"}
     many = [
-        line(1, package="pkg:apk/alpine/busybox", name="busybox", fixed="1.32.1-r9", tags=("1.0",)),
-        line(2, package="pkg:apk/alpine/busybox", name="busybox", fixed="1.32.1-r10", tags=("1.1", "1.0")),
-        line(3, package="pkg:apk/alpine/zlib", name="zlib", fixed="1.3", priority="P0"),
-        line(4, package="pkg:apk/alpine/musl", name="musl", fixed=""),
+        line(1, **busybox, fixed="1.32.1-r9", tags=("1.0",), severity="high"),
+        line(2, **busybox, fixed="1.32.1-r10", tags=("1.1", "1.0")),
+        line(5, **ssl, fixed="1.32.1-r10", vulnerability="CVE-2026-0001"),
+        line(6, **ssl, fixed="1.32.1-r10", severity="low"),
+        line(3, package="pkg:apk/alpine/zlib", name="zlib", fixed="1.3", priority="P0", severity="low"),
+        line(4, package="pkg:apk/alpine/musl", name="musl", source="musl", fixed=""),
+        line(7, package="pkg:deb/debian/busybox", name="busybox", source="busybox", fixed="1.32.1-r10"),
     ]
-    told = [(u.name, u.to, u.count, u.places, u.more_places) for u in upgrades(draft(*many))]
+    told = [(u.name, u.to, u.packages, u.told, u.places, u.more_places) for u in upgrades(draft(*many))]
     assert told == [
-        ("zlib", "1.3", 1, ("1.0",), 0),
-        ("busybox", "1.32.1-r10", 2, ("1.0", "1.1"), 0),
-        ("musl", "", 1, ("1.0",), 0),
+        ("zlib", "1.3", (), "1 CVE (1 low)", ("1.0",), 0),
+        ("busybox", "1.32.1-r10", ("busybox", "ssl_client"), "3 CVEs (2 critical)", ("1.0", "1.1"), 0),
+        ("busybox", "1.32.1-r10", (), "1 CVE (1 critical)", ("1.0",), 0),
+        ("musl", "", (), "1 CVE (1 critical)", ("1.0",), 0),
     ]
+
+
+def test_packages_of_one_source_that_are_fixed_in_other_versions_are_two_upgrades() -> None:
+    lib: dict[str, Any] = {"package": "pkg:deb/debian/libx", "name": "libx", "source": "x"}
+    dev: dict[str, Any] = {"package": "pkg:deb/debian/x-dev", "name": "x-dev", "source": "x"}
+    told = upgrades(draft(line(1, **lib, fixed="1.1"), line(2, **dev, fixed="1:2.0")))
+    assert [(u.name, u.to, u.packages) for u in told] == [("libx", "1.1", ()), ("x-dev", "1:2.0", ())]
+
+
+@pytest.mark.parametrize(
+    ("fixed", "said"),
+    [
+        (("1",), "1 vulnerability to act on; an upgrade clears it."),
+        (("",), "1 vulnerability to act on; no upgrade clears it yet."),
+        (("1", "1"), "2 vulnerabilities to act on; upgrades clear all of them."),
+        (("", ""), "2 vulnerabilities to act on; no upgrade clears any of them yet."),
+        (("1", "", "1"), "3 vulnerabilities to act on; upgrades clear 2 of them."),
+    ],
+)
+@pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
+def test_a_ticket_says_how_much_upgrades_clear(fixed: tuple[str, ...], said: str, markup: str) -> None:
+    lines = [line(n, fixed=version) for n, version in enumerate(fixed)]
+    assert said in block(draft(*lines), "", markup, 65_536)
+
+
+@pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
+def test_what_is_in_two_packages_and_fixed_in_one_is_not_cleared(markup: str) -> None:
+    twice = [line(1), line(2, vulnerability="CVE-2026-0001", fixed="")]
+    said = block(draft(*twice), "", markup, 65_536)
+    assert "has 1 vulnerability to act on (2 findings); no upgrade clears it yet." in said
+
+
+@pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
+def test_a_ticket_says_for_how_long_a_decision_holds_and_is_written_anew_when_that_changes(markup: str) -> None:
+    held = draft(line(1))
+    said = block(held, "", markup, 65_536, spared=timedelta(days=30))
+    assert "these findings are then left alone for 30 days; anything new reopens it." in said
+    assert content_digest(held, "", timedelta(days=30)) != content_digest(held, "", timedelta(days=31))
+
+
+def test_where_a_finding_was_seen_last_changes_no_ticket() -> None:
+    """Each scan has another name: a ticket that changed by it would be written at every run."""
+    held = line(1, seen_in="week-20", images=("1.0@sha256:0123456789ab",))
+    assert content_digest(draft(held), "") == content_digest(draft(line(1)), "")
+    assert content_digest(draft(line(1, source="s")), "") != content_digest(draft(line(1)), "")
+
+
+@pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
+def test_a_priority_that_is_raised_names_what_raised_it(markup: str) -> None:
+    urgent = line(1, priority="P0", because="It is exploited.")
+    said = news([], "P2", (urgent, line(2, priority="P0"), line(3)), markup)
+    assert re.search(
+        r"Priority raised from P2 to P0 by .*CVE-2026-0001.* in .*p1.* and 1 more: ?.*It is exploited\.", said
+    )
+    assert "New since" not in said
+
+
+@pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
+def test_a_place_of_a_move_is_put_in_once_and_the_reason_stays(markup: str) -> None:
+    said = named(moved(f"Its team changed from {NEW_TICKET} to b.", markup), "https://x.example/1", markup)
+    assert said.count("https://x.example/1") == (2 if markup == "adf" else 1)  # a document names what it links to
+    assert said.count(NEW_TICKET) == 1
+    assert "Its team changed from" in said
 
 
 def test_upgrades_name_six_places_and_count_the_rest() -> None:
@@ -371,11 +449,17 @@ def example() -> Draft:
     """A ticket with one of everything."""
     busybox: dict[str, Any] = {
         "package": "pkg:apk/alpine/busybox", "name": "busybox", "installed": ("1.32.1-r6",), "tags": ("0.7.0", "0.7.1"),
+        "source": "busybox", "images": ("0.7.0@sha256:0123456789ab", "0.7.1@sha256:ba9876543210"), "seen_in": "week-20",
     }  # fmt: skip
     return draft(
         line(
             1, **busybox, vulnerability="CVE-2026-12345", fixed="1.32.1-r7", priority="P0",
             because="It is exploited in the wild (CISA KEV).", title="busybox: out-of-bounds read in `unlzma`",
+            url="https://avd.aquasec.com/nvd/cve-2026-12345",
+        ),
+        line(
+            6, **{**busybox, "package": "pkg:apk/alpine/ssl_client", "name": "ssl_client"}, fixed="1.32.1-r7",
+            vulnerability="CVE-2026-0002", title="use-after-free in awk", url="https://avd.aquasec.com/nvd/cve-2026-0002",
         ),
         line(2, **busybox, fixed="1.32.1-r7", title="use-after-free in awk | fixes #1, thanks to @octocat"),
         line(
@@ -384,8 +468,8 @@ def example() -> Draft:
             tags=("0.7.1",), vulnerability="GHSA-4374-p667-p6c8", because="High, and an upgrade fixes it.",
         ),
         key="image:registry.example/dns", subject="registry.example/dns", mention="@acme/dns", team_name="DNS",
-        attached=(line(4, severity="high", name="musl", fixed="", title="no fix yet", url=""),),
-        excused=(line(5, name="curl", excuse="accepted-risk until 2027-01-31: not reachable, approved by A. Person"),),
+        attached=(line(4, severity="high", name="musl", fixed="", title="overflow in iconv", url=""),),
+        excused=(line(5, name="curl", excuse="accepted risk until 2027-01-31: not reachable, approved by A. Person"),),
     )  # fmt: skip
 
 
@@ -410,17 +494,18 @@ def posture_example() -> Draft:
     root: dict[str, Any] = {**check, "vulnerability": "KSV-0012", "title": "Runs as root user", "severity": "medium",
                             "package": "check:KSV-0012", "name": "KSV-0012", "because": "It runs as root."}  # fmt: skip
     return draft(
-        line(1, **{**root, "url": "https://avd.aquasec.com/misconfig/ksv-0012"}, asset=f"{place}/Deployment/web"),
-        line(2, **root, asset=f"{place}/StatefulSet/db"),
         line(
             3, **{**check, "priority": "P1"}, vulnerability="aws-access-key-id", package="secret:/app/.env",
-            name="/app/.env", title="AWS Access Key ID", asset=f"{place}/Deployment/web", because="It lies open.",
+            name="/app/.env", title="AWS Access Key ID", asset=f"{place}/Deployment/web",
+            because="Anyone who can read it has the secret.",
         ),
+        line(1, **{**root, "url": "https://avd.aquasec.com/misconfig/ksv-0012"}, asset=f"{place}/Deployment/web"),
+        line(2, **root, asset=f"{place}/StatefulSet/db"),
         key="posture:pay:k8s://prod/payments", subject=place, team_name="Payments",
         attached=(line(4, **check, severity="high", package="check:C-0002", name="C-0002", vulnerability="C-0002",
                        title="Exec into container", asset=f"{place}/Deployment/web"),),
         excused=(line(5, **check, name="require-limits", package="check:require-limits", vulnerability="limits",
-                      excuse="accepted-risk until 2027-01-31: legacy, approved by A. Person"),),
+                      excuse="accepted risk until 2027-01-31: legacy, approved by A. Person"),),
     )  # fmt: skip
 
 
@@ -447,15 +532,14 @@ def test_a_closing_as_people_read_it() -> None:
     golden("closing.md", closing(replace(example(), want=Want.FIXED, gone=left), "markdown"))
 
 
-@pytest.mark.parametrize("how", ["retired", "merged"])
-def test_what_was_not_looked_at_is_not_said_to_be_gone(how: str) -> None:
+@pytest.mark.parametrize(("how", "told"), [("retired", "no longer scanned"), ("merged", "counted under another name")])
+def test_what_was_not_looked_at_is_not_said_to_be_gone(how: str, told: str) -> None:
     """One finding was fixed; the other left for a reason that proves nothing about the image."""
     fixed = Gone("1", "CVE-2026-0001", "curl", "r/a", "fixed", "week-20", "1.0", "1.1", "1-r0", "1-r1")
     other = replace(fixed, id="2", vulnerability="CVE-2026-0002", how=how, after="", version_after="")
     said = closing(draft(want=Want.FIXED, gone=(fixed, other)), "markdown")
     row = next(row for row in said.splitlines() if "CVE-2026-0002" in row)
-    assert "not installed" not in row
-    assert how in row
+    assert f"| `1.0` | `1-r0` |  | {told} | `week-20` |" in row
 
 
 # ---- numbers ----

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from triagebot.errors import TrackerError
 from triagebot.model import Action, Kind, Outcome, Plan, Ticket
-from triagebot.render import tickets as text
+from triagebot.render import comments
 from triagebot.trackers import Deleted, Drifted, Edit, Halted, Lost, Tracker
 
 
@@ -122,7 +122,7 @@ class _Work:
     def _changed(self, action: Action, tracker: Tracker) -> Outcome:
         places = ", ".join(self.standing[key] for key in action.after if key in self.standing)
         edit = Edit(
-            action.content, action.state, action.closed_as, text.named(action.comment, places, tracker.markup),
+            action.content, action.state, action.closed_as, comments.named(action.comment, places, tracker.markup),
             action.comment_digest, action.seen_digest, action.seen_open, action.flag,
         )  # fmt: skip
         try:

@@ -54,7 +54,7 @@ def tell(
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
     if said.coverage.failures:
         warnings.append(f"{said.coverage.reports_failed} reports failed: their images were not looked at")
-    warnings += [f"exception {n.exception} {words(n)}" for n in said.notices if n.state == "ending"]
+    warnings += [f"exception {n.name} {words(n)}" for n in said.notices if n.state == "ending"]
     left = [o.action for o in outcomes if o.outcome == "deferred"]
     document = {
         "schema": SCHEMA,

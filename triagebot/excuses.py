@@ -60,4 +60,4 @@ def said(e: Excuse, with_link: bool = True) -> str:
         return e.said + (f" (until {e.until:%Y-%m-%d})" if e.until else "")
     until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
     where = f" ({e.url})" if e.url and with_link else ""
-    return f"{e.kind}{until}: {e.reason}{where}, approved by {e.approved_by}"
+    return f"{e.kind.replace('-', ' ')}{until}: {e.reason}{where}, approved by {e.approved_by}"

@@ -12,7 +12,7 @@ from triagebot import keys
 from triagebot.covered import Looked
 from triagebot.decisions import Held
 from triagebot.grouping import Grouping, Room, addressed
-from triagebot.identity import finding_id, package_name
+from triagebot.identity import finding_id, package_name, tagged
 from triagebot.lines import Judged, Lines
 from triagebot.model import SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
 
@@ -89,14 +89,10 @@ def _gone(belief: Belief, tickets: Sequence[Ticket]) -> dict[str, Gone]:
         if finding in wanted:
             left[finding] = Gone(
                 finding, row["vulnerability"], package_name(row["package"]), row["asset"], row["how"],
-                row["label"], _image(row["tag"], row["digest"]), _image(row["tag_after"], row["digest_after"]),
+                row["label"], tagged(row["tag"], row["digest"]), tagged(row["tag_after"], row["digest_after"]),
                 row["installed_version"], row["version_after"],
             )  # fmt: skip
     return left
-
-
-def _image(tag: str, digest_: str) -> str:
-    return f"{tag}@{digest_[:19]}" if digest_ else tag
 
 
 def _draft(

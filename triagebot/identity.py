@@ -109,6 +109,11 @@ def _file(text: str) -> Image:
     return Image("file://" + text.replace("\\", "/"), "")
 
 
+def tagged(tag: str, digest: str) -> str:
+    """One image of a repository: its tag, and its digest as short as people compare it."""
+    return f"{tag}@{digest[:19]}" if digest else tag
+
+
 def qualify(repository: str) -> str:
     """`nginx` -> `docker.io/library/nginx`; a name with a registry stays as it is. Lower case."""
     first, slash, rest = repository.lower().partition("/")

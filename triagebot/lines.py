@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from triagebot.decisions import Held
 from triagebot.excuses import link, said
 from triagebot.files import Rule
 from triagebot.grouping import Grouping, Room, addressed
-from triagebot.identity import finding_id, package_name
+from triagebot.identity import finding_id, package_name, tagged
 from triagebot.model import FINDING, SEVERITIES, Belief, Draft, Line, Ticket, Waiting
 from triagebot.rules import NO_RULE
 from triagebot.versions import branch_fix, split
@@ -26,6 +27,17 @@ class Judged:
     line: Line
     rule: Rule
     baseline: bool
+
+
+class _Place(NamedTuple):
+    """Where a finding is shown: columns of `SHOWN`."""
+
+    tag: str
+    digest: str
+    installed_version: str
+    fixed_version: str
+    seen_in: str
+    seen_at: datetime
 
 
 class Lines:
@@ -110,19 +122,17 @@ class Lines:
         meant = [finding_id(*finding) in ids for finding in can_be.select(FINDING).iter_rows()]
         return can_be.filter(pl.Series(meant, dtype=pl.Boolean))
 
-    def _details(self, rows: pl.DataFrame) -> dict[tuple[str, str, str], list[tuple[str, str, str]]]:
-        places: dict[tuple[str, str, str], list[tuple[str, str, str]]] = defaultdict(list)
+    def _details(self, rows: pl.DataFrame) -> dict[tuple[str, str, str], list[_Place]]:
+        places: dict[tuple[str, str, str], list[_Place]] = defaultdict(list)
         held = self.shown.join(rows.select(FINDING), on=FINDING, how="semi")
-        for asset, package, vulnerability, tag, installed, fixed in held.select(
-            [*FINDING, "tag", "installed_version", "fixed_version"]
-        ).iter_rows():
-            places[asset, package, vulnerability].append((tag, installed, fixed))
+        for asset, package, vulnerability, *place in held.select([*FINDING, *_Place._fields]).iter_rows():
+            places[asset, package, vulnerability].append(_Place(*place))
         return places
 
     def _judged(
         self,
         row: Mapping[str, Any],
-        places: list[tuple[str, str, str]],
+        places: list[_Place],
         rated: Sequence[tuple[str, str, float | None]],
     ) -> Judged:
         rule = self.rules[row["rule"]]
@@ -134,18 +144,20 @@ class Lines:
             excuse, excuse_url = said(by, with_link=False), link(by)
         elif decision := self.held.get(finding):
             excuse = f"{decision.said}, until {decision.until:%Y-%m-%d}"
-        fixes = [branch_fix(package, installed, split(fixed)) for _, installed, fixed in places if fixed]
+        fixes = [branch_fix(package, p.installed_version, split(p.fixed_version)) for p in places if p.fixed_version]
         line = Line(
             id=finding, vulnerability=row["vulnerability"], package=package, name=package_name(package),
             asset=asset, severity=row["severity"], severity_source=row["severity_source"],
             priority=rule.priority, rule=rule.id, because=rule.because, fixable=row["fixable"],
             due=row["first_seen"] + rule.due if rule.due else None, first_seen=row["first_seen"],
             verified=row["verified"], missed=row["missed"],
-            tags=tuple(sorted({tag for tag, _, _ in places if tag})),
-            installed=tuple(sorted({installed for _, installed, _ in places if installed})),
+            tags=tuple(sorted({place.tag for place in places if place.tag})),
+            installed=tuple(sorted({p.installed_version for p in places if p.installed_version})),
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
             excuse_url=excuse_url,
             others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
+            source=row["source_package"], seen_in=max(places, key=lambda p: p.seen_at).seen_in if places else "",
+            images=tuple(sorted({image for p in places if (image := tagged(p.tag, p.digest))})),
         )  # fmt: skip
         return Judged(row["key"], line, rule, bool(row["baseline"]))
 

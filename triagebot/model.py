@@ -229,6 +229,12 @@ class Line:
     """Where the work is tracked, if the excuse says so."""
     others: tuple[str, ...] = ()
     """What other sources say of its severity."""
+    source: str = ""
+    """The source package that it is built from."""
+    images: tuple[str, ...] = ()
+    """The tags and digests that have it; with `seen_in` for comments: a ticket does not change by them."""
+    seen_in: str = ""
+    """The last scan that shows it."""
 
     @property
     def serious(self) -> bool:

@@ -52,7 +52,7 @@ def written(config: Config, options: Options, view: View) -> Written:
     values = {
         "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
-        "notices": [(n.exception, standing.words(n)) for n in figures.notices],
+        "notices": [(n.name, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),
         "verdict": _verdict(trail) if not figures.ignored else "", "charts": _charts(trail[-SCANS:]),

@@ -30,6 +30,7 @@ from triagebot.model import (
     TrackerFacts,
     Want,
 )  # fmt: skip
+from triagebot.render import comments
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
 
@@ -68,6 +69,18 @@ def make(
     refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
     waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
     return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
+
+
+_GONE = "triagebot closes it once a scan shows that they are gone"
+_NEXT = {
+    Cause.REAPPEARED: f"Next: see what the ticket lists under What to do, and whether an old image came back; {_GONE}.",
+    Cause.CLOSED_BUT_PRESENT: f"Next: roll out an image with what the ticket lists under What to do; {_GONE}.",
+    Cause.DECISION_EXPIRED: "Next: do what the ticket lists under What to do, or decide against it once more.",
+    Cause.NOT_SHOWN_BEFORE: "Next: see to what is named here; what was decided before stays decided.",
+    Cause.ASKED: f"Next: do what the ticket lists under What to do; {_GONE}.",
+    Cause.MOVED: f"Next: do what the ticket lists under What to do; {_GONE}.",
+}
+"""What a person does about a ticket that is open again."""
 
 
 class _Planner:
@@ -169,11 +182,11 @@ class _Planner:
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
         raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority
         was = ticket.marker.priority if raised else ""
-        comment = text.news(fresh, was, draft.priority, self.facts[ticket.tracker].markup) if fresh or was else ""
+        comment = comments.news(fresh, was, draft.lines, self.facts[ticket.tracker].markup) if fresh or was else ""
         cause = Cause.MARKER_RESTORED if ticket.damaged else Cause.CONTENT_CHANGED
         if comment:
             cause = Cause.MATERIAL_CHANGE
-        reason = text.news_reason(fresh, was, draft.priority) or "what it says changed"
+        reason = comments.news_reason(fresh, was, draft.lines) or "what it says changed"
         return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
 
     def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
@@ -186,13 +199,15 @@ class _Planner:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
         before = elsewhere[0] if elsewhere else ticket
         content = self._content(draft, before, keep_due=cause not in (Cause.REAPPEARED, Cause.NOT_SHOWN_BEFORE))
-        comment = text.reopened(reason, draft.lines, self.facts[ticket.tracker].markup)
+        comment = comments.reopened(reason, draft.lines, self.facts[ticket.tracker].markup, _NEXT.get(cause, ""))
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
 
     def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
         shown = set(ticket.marker.shown)
         if ticket.closed_by_us:
-            return Cause.REAPPEARED, "the findings are there again, or no decision covers them any more"
+            again = "what was gone is there again"
+            uncovered = "nothing excuses its findings any more, or they are looked at and count again"
+            return Cause.REAPPEARED, again if ticket.closed_as == "done" else uncovered
         if ticket.closed_as in ("not-planned", "duplicate"):
             if any(x.id not in shown for x in draft.lines):
                 return (
@@ -239,14 +254,14 @@ class _Planner:
         cause = {
             Want.DECIDED: Cause.DECIDED, Want.BELOW: Cause.BELOW_THRESHOLD, Want.RETIRED: Cause.RETIRED,
         }.get(draft.want, Cause.FIXED)  # fmt: skip
-        comment = text.closing(draft, self.facts[ticket.tracker].markup)
-        reason = text.verdict(draft).removeprefix("Closed: ").removeprefix("Closed ")
+        comment = comments.closing(draft, self.facts[ticket.tracker].markup)
+        reason = comments.verdict(draft).removeprefix("Closed: ").removeprefix("Closed ")
         as_: ClosedAs = "done" if cause is Cause.FIXED else "not-planned"
         step = self._step(draft, Kind.CLOSE, cause, reason, ticket, comment=comment, state="closed")
         return replace(step, closed_as=as_)
 
     def _moved(self, draft: Draft, ticket: Ticket, homes: Sequence[str]) -> Action:
-        comment = text.moved(self.facts[ticket.tracker].markup)
+        comment = comments.moved(self._why_moved(draft, homes[0]), self.facts[ticket.tracker].markup)
         step = self._step(
             draft,
             Kind.MOVE,
@@ -257,6 +272,17 @@ class _Planner:
             state="closed",
         )
         return replace(step, closed_as="not-planned", after=tuple(homes))
+
+    def _why_moved(self, draft: Draft, home: str) -> str:
+        """What changed: how tickets are grouped, whose it is, or where its team's tickets are filed."""
+        (was, *old), (now, *new) = draft.key.split(":"), home.split(":")
+        if was != now:
+            return f"Tickets are grouped by {now} now."
+        if home != draft.key and was != "image" and old[0] != new[0]:
+            return f"Its team changed from {old[0]} to {new[0]}."
+        if home != draft.key:
+            return "What it is about has another name now."
+        return f"It belongs to {draft.team_name}, whose tickets are filed in {self._named_home(draft)}."
 
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
         gone = {g.id for g in draft.gone}
@@ -288,13 +314,15 @@ class _Planner:
         assignees = facts.assignable(draft.place, draft.assignees)
         marker = Marker(
             key=old.key if old and old.key in draft.former_keys else draft.key, stream=draft.stream,
-            digest=text.content_digest(draft, due), priority=draft.priority,
+            digest=text.content_digest(draft, due, self.policy.decision_expiry), priority=draft.priority,
             due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
             heard=tuple(r.mark for r in ticket.remarks) if ticket else (), decisions=said,
         )  # fmt: skip
         room = facts.body_limit - (ticket.outside if ticket else 0) - len(told(marker))
-        block = text.block(draft, due, facts.markup, room, show_mention=len(assignees) < len(draft.assignees))
+        block = text.block(
+            draft, due, facts.markup, room, len(assignees) < len(draft.assignees), self.policy.decision_expiry
+        )
         flag = sla.flag(due, self.policy.now, self.policy.due_soon) if facts.flags else ""
         return Content(
             text.title(draft), block, marker, draft.team_name, draft.mention, self._home(draft), draft.component, flag

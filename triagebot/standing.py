@@ -48,6 +48,12 @@ class Notice:
     serious: int
     day: str = ""
 
+    @property
+    def name(self) -> str:
+        """What people read of it: the kind in words."""
+        kind, of, what = self.exception.partition(" of ")
+        return f"{kind.replace('-', ' ')}{of}{what}"
+
 
 def buckets(judged: pl.DataFrame, held: Mapping[str, Held]) -> Buckets:
     """How many findings are in which state. `judged` has `excused`; `held`: people's decisions by finding id."""

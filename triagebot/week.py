@@ -353,7 +353,7 @@ def _decision(d: Decision) -> tuple[Line, ...]:
 
 
 def _notice(n: Notice) -> Line:
-    return line("exception ", Said(n.exception, "text"), " ", Said(words(n), "text"))
+    return line("exception ", Said(n.name, "text"), " ", Said(words(n), "text"))
 
 
 def _cut(items: Sequence[T], rows: int) -> tuple[Sequence[T], int]:

@@ -26,29 +26,26 @@ def told(template: str, values: Values) -> str:
     return json.dumps(_TEMPLATES[template](values), ensure_ascii=False, separators=(",", ":"))
 
 
+def named(there: str) -> str:
+    """How a comment names a ticket, as the JSON that stands in it."""
+    return json.dumps(text(there, link=markdown_url(there)), ensure_ascii=False, separators=(",", ":"))[1:-1]
+
+
 def _ticket(v: Values) -> list[Node]:
     draft, by_image = v["draft"], v["by_image"]
-    count = len(draft.lines)
-    many = _many(count, "vulnerability", "vulnerabilities")
+    many = f" has {v['to_act_on']}"
     if by_image:
-        rest = f" has {many} that an upgrade can fix or that must be dealt with now."
-        lead = paragraph(words("Image "), code(draft.subject, 200), words(rest))
+        lead = paragraph(words("Image "), code(draft.subject, 200), words(f"{many}; {v['cleared']}."))
     else:
-        where = f" has {many} in {_many(len(v['assets']), 'image', 'images')} of "
-        lead = paragraph(
-            words("Package "), code(draft.subject, 200), words(where), text(draft.team_name), words(".")
-        )  # fmt: skip
+        where, end = words(f"{many} in {v['images']} of "), words(f"; {v['cleared']}.")
+        lead = paragraph(words("Package "), code(draft.subject, 200), where, text(draft.team_name), end)
     heads = [*([] if by_image else ["Image"]), "Severity", "Vulnerability", "Package", "What it is"]
     return _framed(v, lead, [_upgrade(u) for u in v["upgrades"]], "Vulnerabilities", heads, lambda x: _row(x, by_image))
 
 
 def _posture(v: Values) -> list[Node]:
-    draft, secrets = v["draft"], v["secrets"]
-    faults = len(draft.lines) - secrets
-    said = [_many(faults, "fault", "faults") + " of configuration"] if faults else []
-    said += [_many(secrets, "secret that lies", "secrets that lie") + " open"] if secrets else []
-    advice = "An upgrade does not put this right: a change of what is deployed or built does."
-    lead = paragraph(code(draft.subject, 200), words(f" has {' and '.join(said)}. {advice}"))
+    advice = "No upgrade mends this: change what is deployed or built."
+    lead = paragraph(code(v["draft"].subject, 200), words(f" has {v['found']} to deal with. {advice}"))
 
     def row(line: Any) -> list[list[Node]]:
         place = v["where"].get(line.id, line.asset)
@@ -70,8 +67,7 @@ def _framed(
     draft = v["draft"]
     due = f", due {v['due']}" if v["due"] else ""
     verdict = paragraph(strong(f"{HEAD}Priority {v['priority']}{due}"))
-    reasons = [paragraph(text(" ".join(v["reasons"]), limit=2000))] if v["reasons"] else []
-    made = [panel("error" if v["priority"] in ("P0", "P1") else "warning", verdict, *reasons), lead]
+    made = [panel("error" if v["priority"] in ("P0", "P1") else "warning", verdict, *_reasons(v)), lead]
     if draft.mention and v["show_mention"]:
         made.append(paragraph(text(draft.mention)))
     if draft.is_stale:
@@ -80,31 +76,59 @@ def _framed(
     made += [heading("What to do"), *bullets(todo, v["more_upgrades"])]
     made += [heading(title), *table(heads, [row(line) for line in v["lines"]], v["more_lines"])]
     if v["attached"]:
-        made += [heading("Also there"), *table(heads, [row(x) for x in v["attached"]], v["more_attached"])]
+        made += [heading("For information"), paragraph(words("Found here too; nothing to do about these now."))]
+        made += table(heads, [row(x) for x in v["attached"]], v["more_attached"])
     if v["excused"]:
         made += [heading("Excused"), *bullets([_excuse(line) for line in v["excused"]], v["more_excused"])]
-    foot = f"{FOOT} Resolve the issue as Won\u2019t Do to decide against it."
-    return [*made, paragraph([{"type": "text", "text": foot, "marks": [{"type": "em"}]}])]
+    decide = f"resolve the issue as Won\u2019t Do: these findings are then left alone for {v['spared']}"
+    end = f"To decide against it, {decide}; anything new reopens it. When a scan shows that all is gone, "
+    made.append(paragraph(words(f"{end}triagebot closes it.")))
+    return [*made, paragraph([{"type": "text", "text": FOOT, "marks": [{"type": "em"}]}])]
 
 
-def _many(count: int, one: str, several: str) -> str:
-    return f"{count} {one if count == 1 else several}"
+def _reasons(v: Values) -> list[Node]:
+    reasons = v["reasons"]
+    if len(reasons) == 1:
+        return [paragraph(words("Why: "), text(reasons[0][1]))]
+    listed = [[*words(f"{what}: "), *text(because)] for what, because in reasons]
+    return [paragraph(words("Why:")), *bullets(listed, v["more_reasons"])] if reasons else []
 
 
 def _upgrade(u: Any) -> list[Node]:
     if u.to:
-        said = [*words("Upgrade "), *code(u.name), *words(" to "), *code(u.to)]
+        said = [
+            *words("Upgrade "),
+            *code(u.name),
+            *words(" to "),
+            *code(u.to),
+            *_packages(u),
+            *words(": clears " + u.told),
+        ]
     else:
-        said = [*words("Deal with "), *code(u.name), *words(" (no fixed version is known)")]
-    many = _many(u.count, "vulnerability", "vulnerabilities")
-    return [*said, *words(f": clears {many}{' in ' if u.places else ''}"), *_places(u)]
+        rest = f" is known yet for {u.told}: remove it, work around it or decide against it"
+        said = [*words("No fixed version of "), *code(u.name), *_packages(u), *words(rest)]
+    return [*said, *words(", in " if u.places else ""), *_places(u)]
+
+
+def _packages(u: Any) -> list[Node]:
+    if not u.packages:
+        return []
+    more = f" and {u.more_packages} more" if u.more_packages else ""
+    return [
+        *words(" (packages "),
+        *text(", ".join(plain(name, 120) for name in u.packages), limit=800),
+        *words(more + ")"),
+    ]
 
 
 def _task(t: Any) -> list[Node]:
-    said = [*words("Take the secret "), *code(t.check), *words(" out and replace it")] if t.is_secret else [
-        *words("Put right "), *code(t.check)]  # fmt: skip
-    what = [*words(" ("), *text(t.what, limit=120), *words(")")] if plain(t.what) else []
-    return [*said, *what, *words(": "), *_places(t)]
+    what = plain(t.what, 120)
+    if t.is_secret:
+        said = [*words("Revoke and replace the secret "), *code(t.check), *words(f" ({what})" if what else "")]
+        return [*said, *words(" first, then remove it from where it lies and from its history: "), *_places(t)]
+    check = text(t.check, link=markdown_url(t.url))
+    named = [*words(f"Put right \u201c{what}\u201d ("), *check, *words(")")] if what else [*words("Put right "), *check]
+    return [*named, *words(": "), *_places(t)]
 
 
 def _places(u: Any) -> list[Node]:
@@ -115,7 +139,7 @@ def _places(u: Any) -> list[Node]:
 def _row(line: Any, by_image: bool) -> list[list[Node]]:
     """One finding. What is installed and what fixes it stand in one cell: a cell takes 90 characters by itself."""
     package = " ".join(filter(None, (line.name, ", ".join(line.installed))))
-    fixed = f", fixed in {line.fixed}" if line.fixed else ""
+    fixed = f", fixed in {line.fixed}" if line.fixed else ", no fix yet"
     severity = line.severity
     if line.others:
         severity += f" ({line.severity_source}; {', '.join(line.others)})"
@@ -139,20 +163,27 @@ def _closing(v: Values) -> list[Node]:
     if draft.want == "decided":
         made += bullets([_excuse(line) for line in v["excused"]], v["more_excused"])
     elif draft.gone and v["is_done"]:
-        rows = [
-            [text(g.vulnerability), text(g.name), text(f"{g.before} {g.version_before}"), _after(g), text(g.label)]
-            for g in v["gone"]
-        ]
-        what = ["Check", "Policy or place"] if draft.is_posture else ["Vulnerability", "Package"]
-        made += table([*what, "Before", "After", "Seen in scan"], rows, v["more_gone"])
+        what = _POSTURE_EVIDENCE if draft.is_posture else _EVIDENCE
+        made += table(what, [_left(left, draft.is_posture) for left in v["gone"]], v["more_gone"])
     return made
 
 
-def _after(g: Any) -> list[Node]:
-    if g.how not in ("fixed", "withdrawn"):
-        return words(g.how)
-    said = text(f"{g.after} {g.version_after or 'not reported any more'}")
-    return [*said, *words(" (advisory withdrawn)" if g.how == "withdrawn" else "")]
+_EVIDENCE = [
+    "Vulnerability", "Package", "Image before", "Version before", "Image after", "Version after", "Gone in scan",
+]  # fmt: skip
+_POSTURE_EVIDENCE = ["Check", "Policy or place", "Before", "After", "Gone in scan"]
+
+
+def _left(left: Any, is_posture: bool) -> list[list[Node]]:
+    """One row of evidence."""
+    g, said = left.gone, left.said
+    named = [text(g.vulnerability), text(g.name), text(g.before)]
+    if is_posture:
+        after = [*text(left.after), *words(f" {said}" if left.after and said else said)]
+        return [*named, after, text(g.label)]
+    version = text(left.version_after)
+    version += words(f" ({said})" if version and said else said)
+    return [*named, text(g.version_before), text(left.after), version, text(g.label)]
 
 
 def _named(v: Values) -> list[Node]:
@@ -167,16 +198,38 @@ def _named(v: Values) -> list[Node]:
 
 
 def _news(v: Values) -> list[Node]:
-    return [*(paragraph(words(said)) for said in v["said"]), *_named(v)]
+    made, raised = [], v["raised"]
+    if raised:
+        more = f" and {raised.more} more" if raised.more else ""
+        made.append(paragraph(
+            words(f"Priority raised from {raised.was} to {raised.now} by "), text(raised.line.vulnerability),
+            words(" in "), code(raised.line.name), words(f"{more}: "), text(raised.because),
+        ))  # fmt: skip
+    if v["count"]:
+        made.append(paragraph(words(f"New since this ticket was last updated: {v['count']} critical or high.")))
+    return [*made, *_named(v)]
 
 
 def _reopened(v: Values) -> list[Node]:
-    return [panel("warning", paragraph(words("Reopened: "), text(v["reason"]), words("."))), *_named(v)]
+    made = [panel("warning", paragraph(words("Reopened: "), text(v["reason"]), words(".")))]
+    if v["scans"]:
+        one = len(v["scans"]) == 1
+        more = f" and {v['more_images']} more" if v["more_images"] else ""
+        made.append(paragraph(
+            words("Scan " if one else "Scans "), _listed(v["scans"]), words(" shows it in " if one else " show it in "),
+            _listed(v["images"]), words(f"{more}."),
+        ))  # fmt: skip
+    return [*made, *([paragraph(words(v["then"]))] if v["then"] else []), *_named(v)]
+
+
+def _listed(names: Sequence[str]) -> list[Node]:
+    return [node for at, name in enumerate(names) for node in (*words(", " if at else ""), *code(name))]
 
 
 def _moved(v: Values) -> list[Node]:
     there = v["there"]
-    return [paragraph(words("Moved: the work goes on in "), text(there, link=markdown_url(there)), words("."))]
+    why = [*words(" "), *text(v["why"])] if v["why"] else []
+    return [paragraph(words("Moved: the work goes on in "), text(there, link=markdown_url(there)), words("."), why)]
 
 
 _TEMPLATES: dict[str, Callable[[Values], list[Node]]] = {
