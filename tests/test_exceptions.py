@@ -163,7 +163,10 @@ def test_an_end_is_announced_fourteen_days_ahead(tmp_path: Path, day: int, state
         "ended": [(name, "ended", 2, 2, "2026-06-01")],
     }[state]
     assert [tuple(n.values()) for n in told.document["exceptions"]] == wanted
-    announced = f"exception accepted risk of package zlib ends on 2026-06-01: 2 findings, 2 of them critical or high, will need action"
+    announced = (
+        "exception accepted risk of package zlib ends on 2026-06-01: 2 findings, 2 of them critical or high, "
+        "will need action"
+    )
     assert (announced in told.document["warnings"]) == (state == "ending")
     assert (f"- {announced}" in told.summary) == (state == "ending")
     assert ("ended on 2026-06-01: it excuses nothing any more (2 findings" in told.summary) == (state == "ended")

@@ -288,7 +288,7 @@ def test_what_covers_it_is_told_and_counts_if_it_says_not_affected(
     (place.folder / "e.yaml").write_text(EXCEPTION.format(id=GHSA, kind=kind, more=more))
     result = ask(place, LOG4SHELL)
     assert result.exit_code == code
-    assert f"{kind}{' until 2027-01-01' if more else ''}: R, approved by a" in result.stdout
+    assert f"{kind.replace('-', ' ')}{' until 2027-01-01' if more else ''}: R, approved by a" in result.stdout
     assert ("2 of them said to be not affected" in result.stdout) == (code == 0)
 
 
