@@ -100,7 +100,7 @@ def test_posture_tickets_are_per_namespace_and_team_and_apart_from_vulnerabiliti
     assert "It runs as root." in text
     assert "limits" not in text.partition("triagebot:begin")[2]
     secret = bodies(place)["posture:web:registry.example/shop/web"]
-    assert "Revoke and replace the secret `aws-access-key-id` (aws-access-key-id) first, then remove it" in secret
+    assert "Revoke and replace the secret `aws-access-key-id` first, then remove it" in secret
     assert "`/app/.env`" in secret
     assert "NEVER-TO-BE-READ" not in repr(place.ticket_bytes())
     assert "CVE-2026-1001" in bodies(place)["image:registry.example/shop/web"]

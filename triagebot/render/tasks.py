@@ -121,7 +121,8 @@ def tasks(draft: Draft) -> list[Task]:
         places = sorted({where(line, draft.subject) for line in lines})
         left = max(0, len(places) - PLACES)
         url = _first(line.url for line in lines)
-        made.append(Task(check, _first(x.title for x in lines), url, secret, tuple(places[:PLACES]), left))
+        what = _first(line.title for line in lines if line.title != check)
+        made.append(Task(check, what, url, secret, tuple(places[:PLACES]), left))
     return made
 
 
