@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from conftest import Place
 from github_server import Github
@@ -19,9 +20,10 @@ from jira_server import Server, settings_of
 from test_tracker_jira import JiraPlace
 from week_world import MONDAY, Platform, found
 
-from triagebot import config
+from triagebot import app, config
 from triagebot.errors import ConfigError
 from triagebot.folder import Folder
+from triagebot.look import Options
 from triagebot.trackers import LocalTracker
 from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.jira_calls import JiraCalls
@@ -477,3 +479,56 @@ def test_jira_shows_the_trend_as_a_picture(make: Make) -> None:
     assert {a["author"][world.server.user_key] for a in held} == {BOT}
     assert held[-1]["filename"] in world.desk.comments()[-1]
     assert world.again(3, "1.3") == "unchanged"
+
+
+def local_world(folder: Path, settings: str = "") -> World:
+    """A platform whose tickets and summary are in one folder."""
+    platform = Platform.at(
+        folder, settings, "summary: {tracker: desk}\ntrackers: {desk: {type: local, path: tickets}}\n"
+    )
+    teams = platform.place.folder / "teams.yaml"
+    teams.write_text(teams.read_text().replace("{name: ", "{tracker: desk, name: "))
+    return World(platform, Desk(platform.place.folder), None)
+
+
+def test_it_does_not_count_among_the_tickets_that_a_plan_may_close(tmp_path: Path) -> None:
+    """6 of 11 are too many; of 12 they would not be."""
+    world = local_world(tmp_path)
+    world.platform.held = {f"app-{n}": [found(3 * n)] for n in range(12) if n != 1}
+    world.run(0)
+    assert world.told["plan"]["create"] == 9
+    world.platform.held |= {f"more-{n}": [found(0)] for n in range(2)}
+    world.run(1)
+    opened = [image for image, entries in world.platform.held.items() if entries[0]["FixedVersion"]]
+    assert len(opened) == 11
+    for image in opened[:6]:
+        world.platform.held[image] = []
+    world.run(2)
+    assert world.told["refused"]
+    assert world.told["summary"]["outcome"] == ""
+    assert len(world.desk.comments()) == 2
+
+
+def test_what_waits_in_one_stream_is_told_by_runs_of_the_other_too(tmp_path: Path) -> None:
+    world = local_world(tmp_path, "limits: {new_tickets: 0}\n")
+    world.run(0)
+    world.run(0, "0.9.1", stream="0.9")
+    [comment] = world.desk.comments()
+    assert "- main, 0.9: 5 tickets wait for the next run" in comment
+    for stream, label in (("main", "1.0"), ("0.9", "0.9.1")):
+        folder = world.platform.folder / label
+        told = world.platform.place.run(folder, MONDAY, timedelta(minutes=50), label=label, stream=stream).document
+        assert told["summary"]["outcome"] == "unchanged"
+
+
+def test_a_plan_that_is_applied_posts_the_week(tmp_path: Path) -> None:
+    world = local_world(tmp_path)
+    settings = config.load(world.platform.place.folder / "triagebot.yaml")
+    options = Options(now=MONDAY, taken_at=MONDAY)
+    told, file = app.make_plan_file(settings, world.platform.scan("1.0"), options)
+    assert told.document["summary"]["outcome"] == ""
+    assert world.desk.tickets() == []
+    (tmp_path / "plan.json").write_bytes(msgspec.json.encode(file))
+    applied = app.apply_plan_file(settings, tmp_path / "plan.json", options)
+    assert applied.document["summary"]["outcome"] == "posted"
+    assert len(world.desk.comments()) == 1
