@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EMULATORS := tests/emulators/node_modules
 
-.PHONY: setup demo test check fuzz bench format clean
+.PHONY: setup demo test check docs fuzz bench format clean
 
 # Set up once, and again whenever the dependencies change.
 setup: $(VENV)/.done
@@ -31,6 +31,10 @@ check: setup ## format, lint, types, layers, workflows
 	$(BIN)/lint-imports
 	$(BIN)/zizmor --offline --quiet .github action.yml examples/workflows/*.yml
 	sh .ci/actionlint
+
+docs: setup ## the pages of docs/ as a site in build/docs; a broken link is a fault
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
 
 fuzz: setup ## the readers on damaged files, for longer
 	TRIAGEBOT_FUZZ=2000 $(BIN)/python -m pytest tests/test_formats_hostile.py -n 2 --dist load

@@ -81,6 +81,10 @@ class Opened:
             }}"""
         )
 
+    def says(self, count: str) -> None:
+        """The page comes to say that it shows so much."""
+        self.until(f"document.querySelector('#count').textContent === {count!r}")
+
     @property
     def count(self) -> str:
         """What the page says that it shows."""

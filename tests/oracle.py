@@ -99,6 +99,7 @@ class Figures:
     totals: dict[str, dict[str, int]]
     open_assets: frozenset[str]
     findings: frozenset[Finding]
+    images: tuple[int, int]  # all, and those with critical or high
 
 
 class Scan:
@@ -192,10 +193,14 @@ class Oracle:
             if fixable and worst in ("critical", "high") and finding not in unverified:
                 worthy.add(finding[0])
 
+        bad = {f for f, lines in rows.items() if any(line.severity in ("critical", "high") for line in lines)}
+        images = {(r.asset, r.tag) for r in scan.reports} | {(r.asset, r.tag) for r in carried if r.rows}
+        serious = {(r.asset, r.tag) for r in carried + fresh for f, _ in self._shown([r]) if f in bad}
+
         self._remember(scan, day, current, left, fixed)
         self._open = (self._open & {asset for asset, _, _ in unverified}) | worthy
         self._believed, self._current, self._gone = carried + fresh, current, gone | left
-        return Figures(diff, totals, self._open, current)
+        return Figures(diff, totals, self._open, current, (len(images), len(serious)))
 
     def _remember(
         self, scan: Scan, day: str, current: frozenset[Finding], left: set[Finding], fixed: set[Finding]
@@ -209,7 +214,7 @@ class Oracle:
         for report in (report for report in scan.reports if not report.failed):
             for finding, _ in self._shown([report]):
                 made[finding] = min(report.made, made.get(finding, report.made))
-        self._first = {finding: began.get(finding) or made[finding] for finding in current}
+        self._first = {finding: began[finding] if finding in began else made[finding] for finding in current}
         was = {name: told for finding, told in self.past.items() for name in self._names(finding)}
         was |= {finding: ("fixed" if finding in fixed else "withdrawn", day) for finding in left}
         self.past = {finding: told for finding, told in was.items() if finding not in current}
@@ -285,17 +290,6 @@ class Oracle:
                 "Last scanned": self._scanned.get(image, "never"),
                 "is scanned": status == "scanned",
             }
-        return told
-
-    def listed(self) -> dict[Finding, tuple[str, bool, frozenset[str]]]:
-        """Every finding that is believed: its severity, whether it is fixable, and the images that show it."""
-        told: dict[Finding, tuple[str, bool, frozenset[str]]] = {}
-        for report in self._believed:
-            image = f"{report.asset}:{report.tag}" if report.tag else report.asset
-            for finding, row in self._shown([report]):
-                worst, fixable, images = told.get(finding, ("unknown", False, frozenset()))
-                severity = min(worst, row.severity, key=SEVERITIES.index)
-                told[finding] = severity, fixable or row.fixable, images | {image}
         return told
 
     def _names(self, finding: Finding) -> set[Finding]:

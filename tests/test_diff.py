@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from reports import trivy, vulnerability, write
 
-from triagebot.diff import Scope, Step, advance, learn, suspicion
+from triagebot.diff import Scope, Step, advance, learn
 from triagebot.identity import inventory_image
 from triagebot.model import Belief, Scan
 from triagebot.scan import Reading, load
+from triagebot.suspicion import suspicion
 
 DAY = datetime(2026, 5, 3, 6, tzinfo=UTC)
 ONE, TWO = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")

@@ -19,7 +19,7 @@ from reports import trivy, vulnerability, write
 from typer.testing import CliRunner
 from walks import SCANS, walk
 
-from triagebot import app, asked, config
+from triagebot import asked, config
 from triagebot.cli import app as command
 from triagebot.errors import InputError
 from triagebot.look import Options
@@ -118,12 +118,15 @@ def test_every_number_is_the_oracles(corpus: Path, tmp_path: Path, name: str) ->
 @pytest.mark.parametrize("name", ["openaf", "both-in-one"])
 def test_the_totals_are_those_of_the_summary(corpus: Path, tmp_path: Path, name: str) -> None:
     for scan, place, _ in walk(corpus, name, tmp_path):
-        settings = config.load(place.folder / "triagebot.yaml")
-        options = Options(now=scan.taken_at, dry_run=True)
-        from triagebot.document import tell
-        from triagebot.model import Plan
-
-        document = tell(settings, options, None, app.standing(settings, options), Plan(), []).document
+        words = [
+            "summary",
+            "--json",
+            "--config",
+            str(place.folder / "triagebot.yaml"),
+            "--now",
+            scan.taken_at.isoformat(),
+        ]
+        document = json.loads(CliRunner().invoke(command, words).stdout)
         sheet = made(place, scan.taken_at)
         by_severity = {row[0].lower(): {"total": row[1], "fixable": row[2]} for row in sheet.totals[:-1]}
         told = {s: {k: document["totals"][s][k] for k in ("total", "fixable")} for s in SEVERITIES}
@@ -209,8 +212,8 @@ def test_what_was_not_scanned_says_so_and_has_no_zeros(place: Place, tmp_path: P
     place.run(later, DAY + WEEK)
     told = rows(made(place, DAY + WEEK))
     status = {image.rpartition("/")[2]: (row["Status"][:23], row["Last scanned"]) for image, row in told.items()}
-    assert status["web:1.0"] == ("not scanned: the scann", "2026-05-03")
-    assert status["job:1.0"] == ("not scanned: the scann", "2026-05-03")
+    assert status["web:1.0"] == ("not scanned: the scanne", "2026-05-03")
+    assert status["job:1.0"] == ("not scanned: the scanne", "2026-05-03")
     assert status["pay:1"] == ("not scanned: the last s", "2026-05-03")
     assert status["new"] == ("not scanned: the last s", "never")
     for image in ("docker.io/shop/job:1.0", "docker.io/shop/new"):
@@ -370,11 +373,10 @@ def test_writers_take_a_sheet_without_images() -> None:
     assert openpyxl.load_workbook(io.BytesIO(xlsx(sheet)))["Images"].max_row == 1
 
 
-def test_a_history_of_json_only_words_is_untouched(many: Place) -> None:
+def test_an_export_changes_nothing(many: Place) -> None:
     def held() -> dict[str, bytes]:
         return {str(p): p.read_bytes() for p in sorted((many.folder / ".triagebot").rglob("*")) if p.is_file()}
 
     before = held()
     export(many, "images.xlsx")
     assert held() == before
-    assert json.loads((next((many.folder / ".triagebot" / "runs").iterdir())).read_text())["schema"] == 1

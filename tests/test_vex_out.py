@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trivy_database
 from conftest import Place
 from jsonschema import Draft202012Validator, FormatChecker
 from openvex_schema import OPENVEX
 from reports import trivy, vulnerability, write
+from trivy_database import Tree, Value
 from typer.testing import CliRunner
 
 from triagebot import app, config
@@ -176,23 +178,95 @@ def binary() -> Path | None:
     return Path(found) if found and os.access(found, os.X_OK) else None
 
 
-@pytest.mark.skipif(binary() is None, reason="Trivy is not here (TRIAGEBOT_TRIVY)")
-def test_trivy_accepts_it(place: Place, tmp_path: Path) -> None:
-    """Without its database Trivy reads a VEX document and filters what it finds; it has no vulnerabilities to filter.
+ADVISORIES: Tree = {
+    "alpine 3.20": {
+        "zlib": {"CVE-2026-0001": Value(FixedVersion="1.3-r1"), "CVE-2026-0002": Value(FixedVersion="1.3-r1")},
+        "openssl": {"CVE-2026-0001": Value(FixedVersion="3.3-r1")},
+    },
+    "npm::GitHub": {"lodash": {"CVE-2026-0004": Value(PatchedVersions=["4.17.21"], VulnerableVersions=["<4.17.21"])}},
+    "data-source": {
+        "alpine 3.20": Value(ID="alpine", Name="Alpine", URL="https://example.com"),
+        "npm::GitHub": Value(ID="ghsa", Name="GitHub", URL="https://example.com"),
+    },
+    "vulnerability": {
+        f"CVE-2026-000{n}": Value(Title="x", Severity="HIGH", VendorSeverity={"nvd": 3}) for n in (1, 2, 4)
+    },
+}
+COMPONENTS = [
+    ("pkg:apk/alpine/zlib@1.3-r0?arch=x86_64&distro=3.20.0", "zlib", "alpine"),
+    ("pkg:apk/alpine/libssl3@3.3-r0?arch=x86_64&distro=3.20.0", "openssl", "alpine"),
+    ("pkg:npm/lodash@4.17.20", "lodash", "node-pkg"),
+]
 
-    A broken document ends it with an error, so that the test shows that it is read at all.
-    """
+
+def bill(image: str, digest: str) -> dict[str, Any]:
+    """What is in an image, as Trivy writes it."""
+    repository = image.replace("docker.io", "index.docker.io").replace("/", "%2F")
+    name = image.rpartition("/")[2]
+    purl = f"pkg:oci/{name}@{digest.replace(':', '%3A')}?arch=amd64&repository_url={repository}"
+
+    def told(**said: str) -> list[dict[str, str]]:
+        return [{"name": f"aquasecurity:trivy:{name}", "value": value} for name, value in said.items()]
+
+    libraries = [
+        {"bom-ref": purl, "type": "library", "name": purl.partition("@")[0].rpartition("/")[2],
+         "version": purl.partition("@")[2].partition("?")[0], "purl": purl,
+         "properties": told(SrcName=source, SrcVersion=purl.partition("@")[2].partition("?")[0], PkgType=kind)}
+        for purl, source, kind in COMPONENTS
+    ]  # fmt: skip
+    system = {"bom-ref": "os", "type": "operating-system", "name": "alpine", "version": "3.20.0",
+              "properties": told(Class="os-pkgs", Type="alpine")}  # fmt: skip
+    refs = [library["bom-ref"] for library in libraries]
+    return {
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+        "metadata": {"component": {"bom-ref": "image", "type": "container", "name": f"{image}:1.0", "purl": purl,
+                                   "properties": told(RepoDigest=f"{image}@{digest}", RepoTag=f"{image}:1.0",
+                                                      SchemaVersion="2")}},
+        "components": [system, *libraries],
+        "dependencies": [{"ref": "image", "dependsOn": ["os", refs[2]]}, {"ref": "os", "dependsOn": refs[:2]}],
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(binary() is None, reason="Trivy is not here (TRIAGEBOT_TRIVY)")
+@pytest.mark.parametrize("image", ["registry.example/x/a", "docker.io/library/a"])
+def test_trivy_suppresses_what_is_harmless_and_nothing_else(tmp_path: Path, image: str) -> None:
+    """Trivy scans an image, we decide on its report, and Trivy scans the image again with what we wrote."""
+    trivy_database.write(tmp_path / "cache", ADVISORIES)
+    (tmp_path / "bill.json").write_text(json.dumps(bill(image, DIGEST)))
+
+    def scanned(form: str, *options: str) -> dict[str, Any]:
+        call = [str(binary()), "sbom", "--quiet", "--offline-scan", "--skip-db-update", "--skip-java-db-update"]
+        call += ["--scanners", "vuln", "--format", form, "--cache-dir", str(tmp_path / "cache"), *options]
+        call.append(str(tmp_path / "bill.json"))
+        done = subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+    def found(report: dict[str, Any], key: str = "Vulnerabilities") -> set[tuple[str, str]]:
+        held = [v.get("Finding", v) for result in report["Results"] for v in result.get(key) or ()]
+        return {(v["PkgName"], v["VulnerabilityID"]) for v in held}
+
+    before = found(scanned("json"))
+    assert before == {("zlib", "CVE-2026-0001"), ("zlib", "CVE-2026-0002"), ("libssl3", "CVE-2026-0001"),
+                      ("lodash", "CVE-2026-0004")}  # fmt: skip
+    place = Place.create(tmp_path / "place", SETTINGS)
+    (place.folder / "e.yaml").write_text(
+        "exceptions:\n"
+        "  - {package: zlib, vulnerability: CVE-2026-0001, kind: not-affected, reason: Not built., approved_by: a}\n"
+        "  - {package: lodash, kind: false-positive, reason: Not used., approved_by: a, expires: 2027-01-01}\n"
+        "  - {package: libssl3, kind: accepted-risk, reason: Inside., approved_by: a, expires: 2027-01-01}\n"
+    )
+    report = scanned("cyclonedx")
+    report["metadata"]["timestamp"] = f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    told = place.run(write(tmp_path / "scan", a=report), NOW).document
+    assert (told["findings"]["open"], told["findings"]["excepted"], told["errors"]) == (1, 3, [])
     out = tmp_path / "ours.openvex.json"
     out.write_text(json.dumps(written(place)))
-    broken = tmp_path / "broken.openvex.json"
-    broken.write_text(out.read_text()[:-200])
-    (tmp_path / "empty").mkdir()
-
-    def asked(document: Path) -> subprocess.CompletedProcess[str]:
-        call = [str(binary()), "fs", "--scanners", "secret", "--cache-dir", str(tmp_path / "cache"), "--vex"]
-        call += [str(document), str(tmp_path / "empty")]
-        return subprocess.run(call, capture_output=True, text=True, timeout=60, check=False)
-
-    said = asked(out)
-    assert said.returncode == 0, said.stderr
-    assert asked(broken).returncode != 0
+    after = scanned("json", "--vex", str(out))
+    assert found(after) == {("zlib", "CVE-2026-0002"), ("libssl3", "CVE-2026-0001")}
+    suppressed = found(after, "ExperimentalModifiedFindings") or before - found(after)
+    assert suppressed == {("zlib", "CVE-2026-0001"), ("lodash", "CVE-2026-0004")}
+    out.write_text(out.read_text()[:-200])
+    with pytest.raises(AssertionError, match="VEX"):
+        scanned("json", "--vex", str(out))

@@ -44,6 +44,8 @@ _AWAITED: list[tuple[tuple[int, ...], Finding, str]] = [
     ((16, 17, 18, 32, 33), ("e", "zlib", "CVE-2026-0021"), "HIGH"),  # there when the rules change
     ((16, 17, 18, 32, 33), ("h", "zlib", "CVE-2026-0021"), "HIGH"),
     ((23, 24), ("f", "openssl", "CVE-2026-0020"), "CRITICAL"),  # there when the image leaves
+    ((10, 11, 12), ("b", "zlib", "CVE-2026-0024"), "CRITICAL"),  # there when the team changes
+    ((34, 35, 36), ("a", "curl", "CVE-2026-0024"), "CRITICAL"),
     ((38, 39), ("g", "openssl", "CVE-2026-0020"), "CRITICAL"),
 ]
 PLANNED: dict[int, dict[Finding, str]] = {

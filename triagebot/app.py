@@ -14,17 +14,19 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from triagebot import commands, diff, figures, week, weekly
+from triagebot import __version__, commands, diff, failing, figures, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.apply import carry_out
 from triagebot.config import Config
 from triagebot.document import Told, tell
-from triagebot.errors import InputError, TrackerError, UnsafeError
+from triagebot.errors import InputError, LeaseError, TrackerError, TriagebotError, UnsafeError
 from triagebot.history import History, Snapshot, State, snapshot_name
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.outside import look_outside
 from triagebot.scan import Loaded, Reading
+from triagebot.suspicion import suspicion
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -46,30 +48,64 @@ class PlanFile:
 
 
 def run(config: Config, path: Path | None, options: Options) -> Told:
-    """The main job. Raises what stops all of it; what stops only a part is in the document."""
-    return _done(config, read(config, path, options), options)
+    """The main job. Raises what stops all of it; what stops only a part is in the document.
+
+    Either way the ticket of the weekly summary, if there is one, gets a comment: at most one a day.
+    """
+    try:
+        told = _done(config, read(config, path, options), options)
+    except LeaseError:
+        raise
+    except TriagebotError as fault:
+        _failed(config, options, [str(fault)])
+        raise
+    if told.exit_code:
+        _failed(config, options, [*told.document["errors"], *filter(None, [told.document["refused"]])])
+    return told
+
+
+def _failed(config: Config, options: Options, faults: list[str]) -> None:
+    note = failing.report(config, options, faults)
+    if note and options.notice:
+        options.notice(note)
 
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
     history = History(config.history, config.settings.severity_sources)
+    stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():
-        state, coverage = record(config, history, loaded, options)
-        view = look(config, history, state, coverage, options, keep=not (options.dry_run or options.record_only))
-        plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
+        keep = not (options.dry_run or options.record_only)
+        with stage("feeds"):  # first: what is wrong with a VEX document stops all, before anything is done
+            outside = look_outside(config, options.now, keep=not options.dry_run, ask=not options.record_only)
+        with stage("record"):
+            state, coverage = record(config, history, loaded, options)
+        with stage("look"):
+            view = look(config, history, state, coverage, options, keep, outside=outside)
+        with stage("plan"):
+            plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
         outcomes: list[Outcome] = []
         posted = Posted()
         if not (options.dry_run or options.record_only or plan.refused):
-            history.written()
-            noted = _Noted(history, options.now)
-            outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
-            view = _answered(config, history, _after(view, outcomes), options)
-            posted = _posted(config, history, view, options, plan)
-            _remembered(history, view)
-        told = _told(config, history, options, loaded, view, plan, outcomes, posted)
+            with stage("apply"):
+                history.written()
+                noted = _Noted(history, options.now)
+                outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
+                view = _answered(config, history, _after(view, outcomes), options)
+            with stage("summary"):
+                posted = _posted(config, history, view, options, plan)
+                _remembered(history, view)
+        with stage("tell"):
+            told = _told(config, history, options, loaded, view, plan, outcomes, posted)
         if not options.dry_run:
-            history.record_run(told.document["run_id"], told.document)
+            history.record_run(told.document["run_id"], {**told.document, "took": _took(config, options, view)})
         return told
+
+
+def _took(config: Config, options: Options, view: View) -> dict[str, object]:
+    """What a run cost: seconds by stage, seconds that each tracker had us wait, who ran it."""
+    waited = {name: round(tracker.waited, 3) for name, tracker in view.trackers.items()}
+    return {"stages": options.stages.rounded(), "waited": waited, "version": __version__, "by": config.runner}
 
 
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
@@ -161,7 +197,8 @@ def read(config: Config, path: Path | None, options: Options) -> Loaded:
     """The scan as tables. Without one (the end of a stream): a scan of nothing."""
     if path is None:
         return scans.nothing(options.label or "end of stream", options.stream, options.now)
-    return scans.load(path, reading(config, options), options.progress, options.helpers)
+    with options.stages.stage("read"):
+        return scans.load(path, reading(config, options), options.progress, options.helpers)
 
 
 def reading(config: Config, options: Options) -> Reading:
@@ -207,7 +244,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
     trusted = options.accept_drop or options.end_stream
-    reasons = () if trusted else diff.suspicion(before.belief, scan, config.settings.drop_fraction).reasons
+    reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons)
     if reasons:

@@ -11,7 +11,7 @@ import polars as pl
 from triagebot import decisions, owners
 from triagebot.config import Config
 from triagebot.errors import InputError
-from triagebot.exposure import Answer, Question, Stream, answer, touched
+from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History, Snapshot, State
 from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
@@ -19,6 +19,7 @@ from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
 from triagebot.seen import connected, deletions, listed
 from triagebot.sheet import Sheet, make
+from triagebot.wanted import Question
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def exposure(config: Config, options: Options, asked: Question, stream: str = ""
 
     A tracker that cannot be read keeps nobody from an answer: its tickets are then told as a run last saw them.
     """
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     states = _states(config, history, stream)
     known = history.tickets()
     seen = listed(config, history, connected(config, options), known, options, keep=False)
@@ -110,7 +111,7 @@ def _of(belief: Belief, assets: set[str]) -> Belief:
 
 def sheet(config: Config, options: Options) -> Sheet:
     """The per-image sheet of a stream, as things stand after its last scan."""
-    history = History(config.history)
+    history = History(config.history, config.settings.severity_sources)
     ((last, state),) = _states(config, history, options.stream)
     belief = state.belief
     told = images(config, history, last, belief)

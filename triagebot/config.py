@@ -65,6 +65,8 @@ class Config:
     path: Path | None = None
     """The settings file; None where the defaults hold."""
     team_path: Path = Path("teams.yaml")
+    runner: str = ""
+    """Who is running this; see `whoami`."""
     elsewhere: str = ""
     """The history folder that the environment names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -99,7 +101,7 @@ def load(path: Path | None) -> Config:
     return Config(
         base, settings, rules, tuple(e for file in files for e in file.exceptions), teams,
         _charts(team_path, teams), _inventory(base / settings.inventory) if settings.inventory else None,
-        path, team_path, variable(ELSEWHERE), _secrets(settings), _step_summary(),
+        path, team_path, whoami(), variable(ELSEWHERE), _secrets(settings), _step_summary(),
     )  # fmt: skip
 
 

@@ -1,20 +1,16 @@
 """What changed: the belief after a scan, from the belief before it and what the scan looked at.
 
-A finding is fixed only if everything that last showed it was looked at again without it. The unit of looking
-is the *group*: all rows of one (asset, tag, scanner).
+A finding is fixed only if everything that last showed it was looked at again without it (`revisits`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import polars as pl
 
 from triagebot.errors import ArithmeticFault
-from triagebot.identity import NO_IMAGE, Image, masked
+from triagebot.identity import NO_IMAGE, Image
 from triagebot.model import (
     ALIASES,
     COVERAGE,
@@ -27,13 +23,9 @@ from triagebot.model import (
     Belief,
     Change,
     Scan,
-    Suspicion,
 )
+from triagebot.revisits import GROUP, looks
 from triagebot.severity import RANK
-
-GROUP = ["asset", "tag", "scanner"]
-_SMALL = 20
-"""Below so many findings a fall by half is an ordinary week, not a broken scanner."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +57,7 @@ def advance(before: Belief, scan: Scan, scope: Scope | None = None) -> Step:
         missed=pl.lit(0, dtype=pl.Int32),
         verified=pl.lit(True),
     )
-    looks = _looks(old, scan.coverage)
-    shown_before = old.shown.join(looks, on=[*GROUP, "seen_at"], how="left")
+    shown_before = old.shown.join(looks(old, scan.coverage), on=[*GROUP, "seen_at"], how="left")
     unseen = shown_before.filter(~pl.col("looked")).with_columns(missed=pl.col("missed") + 1, verified=False)
     leaves = _leaves(scope, scan.coverage)
     shown = pl.concat([unseen.filter(~leaves).select(list(SHOWN)), now.select(list(SHOWN))])
@@ -98,16 +89,6 @@ def learn(known: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(list(resolved.items()), schema=ALIASES, orient="row")
 
 
-def suspicion(before: Belief, scan: Scan, drop_fraction: float) -> Suspicion:
-    """Why a scan is not to be believed as it stands; no reasons: nothing speaks against it."""
-    reasons = [
-        *_fall(before, scan, drop_fraction),
-        *_missing_targets(before, scan),
-        *_older_database(before, scan),
-    ]
-    return Suspicion(tuple(reasons))
-
-
 def _named(rows: pl.DataFrame, aliases: pl.DataFrame) -> pl.DataFrame:
     """The rows under the ids that are canonical now."""
     if aliases.is_empty() or rows.is_empty():
@@ -136,58 +117,6 @@ def _recanonicalised(before: Belief, aliases: pl.DataFrame) -> Belief:
 
 def _rank() -> pl.Expr:
     return pl.col("severity").replace_strict(RANK, default=0, return_dtype=pl.Int8)
-
-
-def _looks(old: Belief, coverage: pl.DataFrame) -> pl.DataFrame:
-    """For each group that is believed: was it looked at again, and which tags and digests stood there."""
-    groups = old.shown.select([*GROUP, "seen_at"]).unique(maintain_order=True)
-    seen = _Seen(coverage, old.tags)
-    rows = [(*group, *seen.look(*group)) for group in groups.iter_rows()]
-    schema = {c: SHOWN[c] for c in [*GROUP, "seen_at"]}
-    return pl.DataFrame(
-        rows,
-        schema={**schema, "looked": pl.Boolean, "tag_after": pl.String, "digests_after": pl.String},
-        orient="row",
-    )
-
-
-class _Seen:
-    """What a scan looked at, asked one group at a time (groups are few: one per report)."""
-
-    def __init__(self, coverage: pl.DataFrame, tags: pl.DataFrame) -> None:
-        self.tags: dict[str, set[str]] = defaultdict(set)
-        self.scanned: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-        self.failed: set[tuple[str, str, str]] = set()
-        for asset, tag, scanner, digest, status in coverage.select([*GROUP, "digest", "status"]).iter_rows():
-            self.tags[asset].add(tag)
-            if status == "scanned":
-                self.scanned[asset, tag, scanner].add(digest)
-            else:
-                self.failed.add((asset, tag, scanner))
-        self.before: dict[tuple[str, datetime], set[str]] = defaultdict(set)
-        for asset, tag, taken_at in tags.iter_rows():
-            self.before[asset, taken_at].add(tag)
-
-    def _worked(self, asset: str, tag: str, scanner: str) -> bool:
-        """Scanned, and no report of the same image failed beside it."""
-        failed = (asset, tag, scanner) in self.failed or (asset, tag, "") in self.failed
-        return (asset, tag, scanner) in self.scanned and not failed
-
-    def look(self, asset: str, tag: str, scanner: str, seen_at: datetime) -> tuple[bool, str, str]:
-        """(looked at again, the tag that now stands there, the digests there, joined)."""
-        candidates = [tag] if tag in self.tags.get(asset, ()) else self._replacing(asset, tag, seen_at)
-        if not candidates or not all(self._worked(asset, c, scanner) for c in candidates):
-            return False, "", ""
-        digests = {d for c in candidates for d in self.scanned[asset, c, scanner] if d}
-        return True, candidates[-1], " ".join(sorted(digests))
-
-    def _replacing(self, asset: str, tag: str, seen_at: datetime) -> list[str]:
-        """The tags that took the place of one that is absent; each is new since the scan that showed it."""
-        held = self.before[asset, seen_at]
-        fresh = sorted(self.tags.get(asset, set()) - held)
-        alike = [t for t in fresh if masked(t) == masked(tag)]
-        nothing_common = not (self.tags.get(asset, set()) & held)
-        return alike or (fresh if nothing_common else [])
 
 
 def _leaves(scope: Scope, coverage: pl.DataFrame) -> pl.Expr:
@@ -341,56 +270,3 @@ def _arithmetic(previous: int, merged_to: int, changes: pl.DataFrame, current: i
     if not line.adds_up:
         raise ArithmeticFault("", f"the weekly numbers do not add up: {line}", "please report this with the scan")
     return line
-
-
-def _fall(before: Belief, scan: Scan, drop_fraction: float) -> list[str]:
-    """Findings that were seen, of what this scan looked at again, against what it shows of the same assets.
-
-    Vulnerabilities by themselves: a thousand failed checks must not hide that a scanner finds nothing any more.
-    """
-    looked = _looks(before, scan.coverage).filter("looked")
-    shown = before.shown.filter(pl.col("verified")).join(looked, on=[*GROUP, "seen_at"], how="semi")
-    here = scan.occurrences.join(looked, on=["asset", "scanner"], how="semi")
-    vulnerable = pl.col("kind") == "vulnerability"
-    told = []
-    for name, places, mine in (
-        ("findings", "images", vulnerable),
-        ("misconfigurations and secrets", "assets", ~vulnerable),
-    ):
-        was = shown.filter(mine).select(FINDING).n_unique()
-        now = here.filter(mine).select(FINDING).n_unique()
-        if was >= _SMALL and now < was * (1 - drop_fraction):
-            on = f"{shown.filter(mine).select('asset').n_unique()} {places} scanned both times"
-            told.append(f"{name} fell from {was} to {now} on {on} (limit: {drop_fraction:.0%})")
-    return told
-
-
-def _missing_targets(before: Belief, scan: Scan) -> list[str]:
-    """A kind of package target that several earlier reports had, and no report of the same images has now."""
-    told = scan.coverage.filter((pl.col("status") == "scanned") & (pl.col("targets") != ""))
-    both = before.coverage.join(told, on=["asset", "scanner"], how="semi")
-    had: dict[tuple[Any, str], set[str]] = defaultdict(set)
-    for asset, scanner, targets in both.select("asset", "scanner", "targets").iter_rows():
-        for target in filter(None, targets.split(",")):
-            had[scanner, target].add(asset)
-    has = {
-        (scanner, target)
-        for scanner, targets in told.select("scanner", "targets").iter_rows()
-        for target in targets.split(",")
-    }
-    return [
-        f"{scanner}: no report has {target!r} packages any more; reports of {len(assets)} images had them before"
-        for (scanner, target), assets in sorted(had.items())
-        if len(assets) > 1 and (scanner, target) not in has
-    ]
-
-
-def _older_database(before: Belief, scan: Scan) -> list[str]:
-    newest = pl.col("db_date").max()
-    was = before.coverage.group_by("scanner").agg(newest.alias("was"))
-    now = scan.coverage.group_by("scanner").agg(newest.alias("now"))
-    back = was.join(now, on="scanner").filter(pl.col("now") < pl.col("was")).sort("scanner")
-    return [
-        f"{scanner}: the vulnerability database went back from {old:%Y-%m-%d %H:%M} to {new:%Y-%m-%d %H:%M}"
-        for scanner, old, new in back.iter_rows()
-    ]

@@ -182,8 +182,4 @@ jobs:
         run: triagebot history push
         env:
           GITHUB_TOKEN: ${{ github.token }}
-      - name: Say where things stand
-        run: triagebot summary >> "$GITHUB_STEP_SUMMARY"
-        env:
-@SECRETS@
 """

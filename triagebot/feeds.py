@@ -47,7 +47,7 @@ class Copy:
 
 
 class Shelf:
-    """The copies of feeds. `keep`: whether new ones may be written; `ask`: whether URLs are asked at all."""
+    """The copies of feeds. `keep`: whether new ones may be written; `ask`: whether URLs are asked beside one."""
 
     def __init__(
         self, folder: Path, now: datetime, keep: bool, ask: bool, sleep: Callable[[float], None] = time.sleep
@@ -60,10 +60,8 @@ class Shelf:
         is_url = _is_url(source)
         kept = self._kept(name, source)
         try:
-            if is_url and not self.ask:
-                if kept:
-                    return parse(kept[1])
-                raise Unreachable("was not asked for")
+            if is_url and kept and not self.ask:
+                return parse(kept[1])
             answer = self._asked(source, kept[0] if kept else None) if is_url else _contents(base / source)
             if answer is None and kept:
                 return parse(kept[1])

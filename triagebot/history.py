@@ -185,7 +185,8 @@ class History:
         def cache() -> None:
             accepted = [s for s in self._snapshots(stream) if s.accepted]
             self._cache(accepted, state)
-            self._keep_step(accepted, before, step, scan)
+            if state.last and accepted[-1].name == state.last.name:  # not so where two scans are of the same moment
+                self._keep_step(accepted, before, step, scan)
             self._steps.tidy(stream, [s.name for s in accepted])
 
         self._tasks.append(self._writer.submit(cache))

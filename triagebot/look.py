@@ -60,11 +60,12 @@ def look(
     options: Options,
     keep: bool,
     every: bool = False,
+    outside: Outside | None = None,
 ) -> View:
     """List the trackers, and judge what is believed.
 
     `keep`: note in history what was seen of the tickets; `every`: spell out also the drafts that wait. With
-    `record_only` no ticket is wanted: no tracker is asked, and feeds are read from the copy, once there is one.
+    `record_only` no ticket is wanted: no tracker is asked. `outside`: feeds and VEX, where they are read already.
     """
     importing = options.record_only
     trackers = {} if importing else connected(config, options)
@@ -77,7 +78,7 @@ def look(
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
-    outside = look_outside(config, options.now, keep or (importing and not options.dry_run), not (every or importing))
+    outside = outside or look_outside(config, options.now, keep, ask=not every)
     warnings += outside.warnings
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)

@@ -17,6 +17,7 @@ _IMAGE_TYPES = ("oci", "docker")
 _NARROWING = {"arch", "distro", "os", "platform", "classifier"}
 """Qualifiers that mean some builds only. Scanners do not tell us these: a version or digest implies them, more or less;
 without one the purl would be taken for more than it says."""
+_WITH_EPOCH = ("deb", "rpm")
 _SOURCE_ARCH = ("source", "src")
 _EVERY_ARCH = (*_SOURCE_ARCH, "all", "any", "noarch")
 
@@ -89,9 +90,10 @@ def of_component(component: Mapping[str, Any]) -> Product | None:
     if isinstance(component.get("purl"), str) and (found := of_purl(component["purl"])):
         return found.anywhere()
     if component.get("type") == "container" and isinstance(component.get("name"), str):
-        version = str(component.get("version") or "")
+        name, version = component["name"], str(component.get("version") or "")
         joint = "@" if version.startswith("sha256:") else ":"
-        found = of_image(component["name"] + (joint + version if version else ""), has_tag=bool(version))
+        is_whole = not version or (joint == ":" and _has_tag(name))
+        found = of_image(name if is_whole else f"{name}{joint}{version}")
         return found.anywhere() if found else None
     return None
 
@@ -115,7 +117,7 @@ def of_purl(purl: str) -> Product | None:
     if parsed.type in _IMAGE_TYPES:
         return _of_image_purl(parsed, told, version)
     package = package_of(purl)
-    if parsed.type == "rpm" and told.get("epoch", "0") != "0" and ":" not in version:
+    if parsed.type in _WITH_EPOCH and told.get("epoch", "0") != "0" and ":" not in version:
         version = f"{told['epoch']}:{version}" if version else ""
     if parsed.type == "golang":
         version = version.removeprefix("v")
@@ -137,8 +139,8 @@ def _of_image_purl(parsed: PackageURL, told: Mapping[str, str], version: str) ->
     return Product(image=name.rpartition("/")[2], tag=tag, digest=digest)
 
 
-def of_image(text: str, has_tag: bool | None = None) -> Product | None:
-    """An image reference as a product; None where it is none."""
+def of_image(text: str) -> Product | None:
+    """An image reference as a product; None where it is none. Without a tag it means all of them."""
     if text.startswith("k8s://"):
         return Product(asset=text)
     if text.startswith("file://"):
@@ -146,8 +148,11 @@ def of_image(text: str, has_tag: bool | None = None) -> Product | None:
     image = parse_image(text)
     if image.asset.startswith("file://"):
         return None
-    named = ":" in text.partition("@")[0].rpartition("/")[2] if has_tag is None else has_tag
-    return Product(asset=image.asset, tag=image.tag if named else "", digest=image.digest)
+    return Product(asset=image.asset, tag=image.tag if _has_tag(text) else "", digest=image.digest)
+
+
+def _has_tag(reference: str) -> bool:
+    return ":" in reference.partition("@")[0].rpartition("/")[2]
 
 
 def _identified(entry: Any) -> list[Product]:
@@ -180,20 +185,31 @@ def _shown(entry: Any) -> str:
 
 
 def purl_of_image(asset: str, tag: str, digest: str) -> str:
-    """The name under which we write an image: a purl where it lies in a registry, else as we call it."""
+    """The name under which we write an image: a purl where it lies in a registry, else as we call it.
+
+    As Trivy spells it, which compares all that a purl says: Docker Hub by its older name, and no tag beside a digest.
+    """
     if "://" in asset:
         return asset
-    told = {"repository_url": asset, **({"tag": tag} if tag else {})}
+    url = f"index.{asset}" if asset.startswith("docker.io/") else asset
+    told = {"repository_url": url, **({"tag": tag} if tag and not digest else {})}
     name = asset.rpartition("/")[2]
     return PackageURL(type="oci", name=name, version=digest or None, qualifiers=told).to_string()
 
 
-def purl_of_package(package: str, version: str) -> str:
-    """A package with its version, as one purl."""
+def purls_of_package(package: str, version: str) -> list[str]:
+    """A package with its version, as purls: an epoch stands in the version, as the types are defined, or beside it."""
     if not version:
-        return package
+        return [package]
     bare = PackageURL.from_string(package)
-    return PackageURL(type=bare.type, namespace=bare.namespace, name=bare.name, version=version).to_string()
+    epoch, colon, rest = version.partition(":")
+    ways: list[tuple[str, dict[str, str]]] = [(version, {})]
+    if bare.type in _WITH_EPOCH and colon and epoch.isdecimal():
+        ways.append((rest, {"epoch": epoch}))
+    return [
+        PackageURL(bare.type, bare.namespace, bare.name, version=told, qualifiers=beside).to_string()
+        for told, beside in ways
+    ]
 
 
 def rows(products: Iterable[Product]) -> list[tuple[str, ...]]:

@@ -15,6 +15,7 @@ from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
 from triagebot.keys import bare
 from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
+from triagebot.stages import Stages
 from triagebot.trackers import Known, Listing, Tracker, connect
 
 
@@ -35,6 +36,7 @@ class Options:
     helpers: Sequence[Helper] = ()
     notice: Callable[[str], None] | None = None
     """Told what a person at a terminal should know at once, such as a wait."""
+    stages: Stages = field(default_factory=Stages, compare=False)
 
 
 @dataclass
@@ -56,6 +58,8 @@ def connected(config: Config, options: Options) -> dict[str, Tracker]:
     places: dict[str, set[str]] = defaultdict(set)
     for team in config.teams.teams.values():
         places[team.tracker].add(team.place)
+    if told := config.settings.summary:
+        places[told.tracker].add(told.place)
     return {
         name: connect(name, settings, config.base, options.now, places[name] - {""}, config.secrets, options.notice)
         for name, settings in config.settings.trackers.items()

@@ -22,7 +22,7 @@ from triagebot.files import Exemption
 from triagebot.identity import is_cve
 from triagebot.model import FINDING
 from triagebot.openvex import CONTEXT
-from triagebot.products import purl_of_image, purl_of_package
+from triagebot.products import purl_of_image, purls_of_package
 
 _HARMLESS = ("false-positive", "not-affected")
 _LINKS = {
@@ -98,9 +98,8 @@ def _places(shown: pl.DataFrame, decided: Iterable[Finding]) -> dict[Finding, li
     found: dict[Finding, list[tuple[str, str]]] = defaultdict(list)
     rows = shown.join(wanted, on=FINDING, how="semi").select(*FINDING, "tag", "digest", "installed_version").unique()
     for asset, package, vulnerability, tag, digest, version in rows.sort(rows.columns).iter_rows():
-        found[asset, package, vulnerability].append(
-            (purl_of_image(asset, tag, digest), purl_of_package(package, version))
-        )
+        image = purl_of_image(asset, tag, digest)
+        found[asset, package, vulnerability] += [(image, purl) for purl in purls_of_package(package, version)]
     return found
 
 

@@ -118,7 +118,8 @@ def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
         if many:
             blocks.append(Heading(line(Said(f"Stream {s.stream}: {s.label}", "text")), 3))
         blocks += _section(section, form, at < form.charts, picture)
-        blocks += [*(attention if not many else []), Paragraph(line(_reconciling(s, w)))]
+        blocks += attention if not many else []
+        blocks += [Paragraph(line(_reconciling(s, w)))] if sheet.week else []
     return [*blocks, *(attention if many else [])]
 
 

@@ -70,11 +70,12 @@ def _streams(history: History, options: Options) -> list[str]:
 
 def _section(config: Config, history: History, view: View, options: Options, said: Summary) -> Section:
     last = view.state.last
-    trail = history.trail(options.stream)
-    if last is None or not trail or (trail[-1].label, trail[-1].taken_at) != (last.label, last.taken_at):
+    keep = not options.dry_run
+    trail = history.trail(options.stream, keep)
+    if last is None or (last.label, last.taken_at) not in {(point.label, point.taken_at) for point in trail}:
         return Section(said, None, last.taken_at if last else None)  # a dry run: the scan is not in history
     monday, first = spans.begin(trail, options.now)
-    events = history.events(options.stream, first)
+    events = history.events(options.stream, first, keep)
     told = spans.span(trail, monday, first, events, view.ownership.team_of)
     return Section(said, told, last.taken_at)
 

@@ -11,7 +11,7 @@ import typer
 
 from triagebot import __version__
 from triagebot.cli import asks, runs, setting_up
-from triagebot.cli.base import app
+from triagebot.cli.base import app, is_logged_as_json, note
 from triagebot.errors import TriagebotError
 
 __all__ = ["app", "asks", "main", "runs", "setting_up"]
@@ -24,7 +24,11 @@ def main() -> None:
     try:
         app()
     except TriagebotError as error:
-        sys.stderr.write(f"triagebot: {error}\n")
+        if is_logged_as_json():
+            told = {"place": error.place, "cause": error.cause, "remedy": error.remedy, "exit_code": error.exit_code}
+            note("error", str(error), **told)
+        else:
+            sys.stderr.write(f"triagebot: {error}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)

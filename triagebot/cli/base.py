@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +37,16 @@ MassClose = Annotated[bool, typer.Option("--allow-mass-close", help="Close more 
 EndStream = Annotated[bool, typer.Option("--end-stream", help="Retire all that the stream still holds; takes no scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document of the run and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name each file and each ticket on stderr.")]
+
+
+class LogFormat(StrEnum):
+    """What stands on stderr: lines for people, or one JSON object a line."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+LogAs = Annotated[LogFormat, typer.Option("--log-format", help="What stands on stderr: text, or JSON a line.")]
 ScanPath = Annotated[Path, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")]
 
 
@@ -49,18 +62,55 @@ def options_of(
 ) -> Options:
     """What a command was told, read and checked. `told`: the fields of `Options` that need no reading."""
     from triagebot.look import Options
+    from triagebot.stages import Stages
 
     return Options(
         now=_time("--now", now) or datetime.now(UTC), taken_at=_time("--taken-at", taken_at), stream=_stream(stream),
-        progress=say if verbose else None, notice=say, **told,
+        progress=_progressed if verbose else None, notice=say, stages=Stages(_staged), **told,
     )  # fmt: skip
 
 
 def say(line: str) -> None:
     """One line on stderr, without anything that a terminal would act on."""
+    note("notice", line)
+
+
+def note(level: str, line: str, **more: Any) -> None:
+    """A line on stderr: words, or with `--log-format json` an object. `more`: fields that only the object has."""
     from triagebot.render import plain
 
-    typer.echo(plain(line), err=True)
+    if not _log.as_json:
+        typer.echo(f"{level}: {plain(line)}" if level in ("warning", "error", "refused") else plain(line), err=True)
+        return
+    told = {"at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "level": level, "message": plain(line, 2000), **more}
+    typer.echo(json.dumps(told, ensure_ascii=False), err=True)
+
+
+def log_as(form: LogFormat) -> None:
+    """How lines on stderr are written from now on."""
+    _log.as_json = form is LogFormat.JSON
+
+
+def is_logged_as_json() -> bool:
+    """Whether they are objects."""
+    return _log.as_json
+
+
+@dataclass
+class _Log:
+    as_json: bool = False
+
+
+_log = _Log()
+
+
+def _staged(stage: str, seconds: float) -> None:
+    if _log.as_json:
+        note("stage", f"{stage}: {seconds:.3f} s", stage=stage, seconds=round(seconds, 3))
+
+
+def _progressed(line: str) -> None:
+    note("progress", line)
 
 
 def _time(option: str, text: str) -> datetime | None:

@@ -17,6 +17,8 @@ from triagebot.cli.base import (
     DryRun,
     EndStream,
     Label,
+    LogAs,
+    LogFormat,
     MassClose,
     Now,
     RecordOnly,
@@ -25,6 +27,9 @@ from triagebot.cli.base import (
     TakenAt,
     Verbose,
     app,
+    is_logged_as_json,
+    log_as,
+    note,
     options_of,
     settings_of,
     write,
@@ -53,8 +58,10 @@ def run(
     summary: Annotated[Path | None, typer.Option(help="Write the summary here, as Markdown.")] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
+    log_format: LogAs = LogFormat.TEXT,
 ) -> None:
     """Read a scan, record it, and bring the tickets up to date."""
+    log_as(log_format)
     from triagebot.errors import InputError
 
     if (scan is None) != end_stream:
@@ -92,8 +99,10 @@ def plan(
     allow_mass_close: MassClose = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
+    log_format: LogAs = LogFormat.TEXT,
 ) -> None:
     """Say what a run would do. Records nothing."""
+    log_as(log_format)
     with hired(scan) as helpers:
         import msgspec
 
@@ -118,8 +127,10 @@ def apply(
     allow_mass_close: MassClose = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
+    log_format: LogAs = LogFormat.TEXT,
 ) -> None:
     """Carry out a plan file: record its scan, write its tickets, refuse those that drifted."""
+    log_as(log_format)
     from triagebot import app as application
 
     options = options_of(now=now, dry_run=dry_run, allow_mass_close=allow_mass_close, verbose=verbose)
@@ -136,11 +147,12 @@ def _end(told: Told, as_json: bool) -> None:
     else:
         for line in _lines(document, told.headline):
             typer.echo(line)
-    for kind in () if as_json else ("warnings", "errors"):
-        for line in document[kind]:
-            typer.echo(f"{kind[:-1]}: {line}", err=True)
-    if document["refused"] and not as_json:
-        typer.echo(f"refused: {document['refused']}", err=True)
+    if not as_json or is_logged_as_json():
+        for kind in ("warnings", "errors"):
+            for line in document[kind]:
+                note(kind[:-1], line)
+        if document["refused"]:
+            note("refused", document["refused"])
     raise typer.Exit(told.exit_code)
 
 

@@ -59,9 +59,8 @@ def shares(counts: Iterable[int]) -> list[float]:
     total = sum(held)
     if not total:
         return [0.0 for _ in held]
-    exact = [count * 1000 / total for count in held]
-    floors = [int(e) for e in exact]
-    by_remainder = sorted(range(len(held)), key=lambda i: (floors[i] - exact[i], i))
+    floors = [count * 1000 // total for count in held]  # whole numbers: equal remainders are equal, the first counts
+    by_remainder = sorted(range(len(held)), key=lambda i: (-(held[i] * 1000 % total), i))
     for i in by_remainder[: 1000 - sum(floors)]:
         floors[i] += 1
     return [f / 1000 for f in floors]

@@ -79,6 +79,11 @@ class GithubTracker:
         self.lister = Lister(name, calls, self.learnt, self.places, self.remarks, now, self.repos)
 
     @property
+    def waited(self) -> float:
+        """Seconds waited for the server, and between writes."""
+        return self.calls_made.caller.waited
+
+    @property
     def reads(self) -> int:
         """Requests that only read."""
         return self.calls_made.reads

@@ -159,6 +159,10 @@ class Tracker(Protocol):
     def writes(self) -> int:
         """How many requests wrote."""
 
+    @property
+    def waited(self) -> float:
+        """How many seconds it has waited: to be asked again, and between writes."""
+
     def listing(self, known: Known) -> Listing:
         """All own tickets, open and closed; never somebody else's, never one with a forged marker.
 

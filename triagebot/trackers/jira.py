@@ -79,6 +79,11 @@ class JiraTracker:
         return Document() if self.calls_made.is_cloud else Wiki()
 
     @property
+    def waited(self) -> float:
+        """Seconds waited for the server, and between writes."""
+        return self.calls_made.caller.waited
+
+    @property
     def reads(self) -> int:
         """Requests that only read."""
         return self.calls_made.reads

@@ -60,6 +60,7 @@ class LocalTracker:
     def __init__(self, name: str, folder: Path, now: datetime) -> None:
         self.name, self.folder, self.now = name, folder, now
         self.reads = self.writes = 0
+        self.waited = 0.0
         self.notes: list[str] = []
         self._known: Mapping[str, Ticket] = {}
 

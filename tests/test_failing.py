@@ -1,0 +1,137 @@
+"""A run that fails leaves one comment a day on the ticket of the weekly summary; what it cost is in its record."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Place
+from github_server import Github
+from github_world import ONE, SETTINGS, World, made
+from reports import trivy, vulnerability, write
+
+from triagebot.errors import TriagebotError
+
+WEEKLY = f"{SETTINGS}summary: {{tracker: default, weekday: monday}}\n"
+
+
+@pytest.fixture
+def world(github: Github, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A repository with the ticket of the weekly summary, and one ticket."""
+    world = made(github, tmp_path, monkeypatch)
+    world.settings = WEEKLY
+    (world.place.folder / "triagebot.yaml").write_text(WEEKLY)
+    monday = 7 - world.start.weekday()
+    world.start = world.at(monday)
+    world.run(0, ONE)
+    assert world.count() == 2
+    return world
+
+
+def tracking(world: World) -> int:
+    [number] = [
+        i["number"] for i in world.repo.issues() if "triagebot/summary" in {label["name"] for label in i["labels"]}
+    ]
+    return int(number)
+
+
+def said(world: World) -> list[str]:
+    return [c["body"] for c in world.repo.comments(tracking(world)) if "failed, in whole or in part" in c["body"]]
+
+
+def broken(world: World, day: float) -> Path:
+    folder = world.scan(day, {"a/a": [ONE]}, f"1.{day}", world.at(day))
+    (folder / "bro`ken.json").write_text('{"SchemaVersion": 2, "Results": [{"Tar')
+    return folder
+
+
+def fail(world: World, day: float, hours: float = 0) -> None:
+    folder = broken(world, day)
+    at = world.at(day + hours / 24)
+    assert world.place.run(folder, at, at - at).exit_code == 1
+
+
+def test_a_run_that_fails_in_part_says_so_once_a_day(world: World) -> None:
+    fail(world, 1)
+    fail(world, 1, hours=1)
+    [told] = said(world)
+    assert "broken JSON" in told
+    assert "The run of " in told
+    fail(world, 2)
+    assert len(said(world)) == 2
+    assert len(world.repo.issues()) == 2, "no ticket is made for it"
+
+
+def test_a_run_that_is_refused_says_so_also_when_the_history_is_another(world: World) -> None:
+    many = [vulnerability(f"CVE-2026-1{n:03}") for n in range(40)]
+    world.run(1, *many, ONE)
+    folder = world.scan(2, {"a/a": []}, "1.9", world.at(2))
+    for _ in range(2):
+        with pytest.raises(TriagebotError, match="suspect"):
+            world.place.run(folder, world.at(2), world.at(2) - world.at(2))
+    [told] = said(world)
+    assert "findings fell from" in told
+
+
+def test_what_stands_in_a_fault_is_data(world: World) -> None:
+    folder = world.scan(1, {"a/a": [ONE]}, "1.1", world.at(1))
+    (folder / "@octocat <img src=x> #1.json").write_text("{broken")
+    world.place.run(folder, world.at(1), world.at(1) - world.at(1))
+    [told] = said(world)
+    assert "@octocat" not in told
+    assert "<img" not in told
+
+
+@pytest.mark.parametrize("what", ["closed", "dry run", "well"])
+def test_nothing_is_said(world: World, what: str) -> None:
+    if what == "closed":
+        world.repo.close(tracking(world))
+    folder = world.scan(1, {"a/a": [ONE]}, "1.1", world.at(1))
+    if what != "well":
+        (folder / "x.json").write_text("{broken")
+    world.place.run(folder, world.at(1), world.at(1) - world.at(1), dry_run=what == "dry run")
+    assert said(world) == []
+
+
+def test_a_tracker_that_is_away_does_not_hide_the_fault(world: World) -> None:
+    notices: list[str] = []
+    world.github.front.fault(401, times=99)
+    folder = broken(world, 1)
+    told = world.place.run(folder, world.at(1), world.at(1) - world.at(1), notice=notices.append)
+    assert told.exit_code == 1
+    assert any("that the run failed could not be said on acme/platform#" in line for line in notices)
+
+
+# The record, and the log
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "triagebot", "run", *words, "--log-format", "json"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_record_of_a_run_says_what_it_cost(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place")
+    run(place.folder, str(write(tmp_path / "scan", a=trivy("a/a:1", [vulnerability("CVE-2026-0001")]))))
+    [record] = [json.loads(path.read_text()) for path in (place.history / "runs").iterdir()]
+    assert list(record["took"]["stages"]) == ["read", "feeds", "record", "look", "plan", "apply", "summary", "tell"]
+    assert all(seconds >= 0 for seconds in record["took"]["stages"].values())
+    assert record["took"]["waited"] == {"default": 0.0}
+    assert record["trackers"][0]["writes"] == 1
+
+
+def test_a_log_for_machines_is_one_object_a_line(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place")
+    folder = write(tmp_path / "scan", a=trivy("a/a:1", []))
+    (folder / "x\x1b[31m.json").write_text("{broken")
+    lines = [json.loads(line) for line in run(place.folder, str(folder), "-v").stderr.splitlines()]
+    assert {line["level"] for line in lines} == {"stage", "progress", "warning", "error"}
+    assert all(set(line) >= {"at", "level", "message"} for line in lines)
+    assert not any("\x1b" in line["message"] for line in lines)
+    done = run(place.folder, "absent")
+    fault = json.loads(done.stderr.splitlines()[-1])
+    assert (done.returncode, fault["level"], fault["exit_code"], fault["place"]) == (2, "error", 2, "absent")
+    assert fault["remedy"]
