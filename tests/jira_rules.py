@@ -348,6 +348,8 @@ class JiraServer(Front):
         for name, value in fields.items():
             if name not in project.fields():
                 faults[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+            elif name == "assignee" and value and not self.may(user, "ASSIGN_ISSUES", key):
+                faults[name] = "Field 'assignee' cannot be set. You do not have the permission."
             elif name == "priority" and value["name"] not in project.priorities:
                 faults[name] = "Priority name is not valid"
             elif name == "components" and any(c["name"] not in project.components for c in value):

@@ -292,17 +292,6 @@ class Oracle:
             }
         return told
 
-    def listed(self) -> dict[Finding, tuple[str, bool, frozenset[str]]]:
-        """Every finding that is believed: its severity, whether it is fixable, and the images that show it."""
-        told: dict[Finding, tuple[str, bool, frozenset[str]]] = {}
-        for report in self._believed:
-            image = f"{report.asset}:{report.tag}" if report.tag else report.asset
-            for finding, row in self._shown([report]):
-                worst, fixable, images = told.get(finding, ("unknown", False, frozenset()))
-                severity = min(worst, row.severity, key=SEVERITIES.index)
-                told[finding] = severity, fixable or row.fixable, images | {image}
-        return told
-
     def _names(self, finding: Finding) -> set[Finding]:
         """The finding under the ids that are known by now."""
         asset, package, vulnerability = finding

@@ -9,6 +9,7 @@ import shutil
 import site
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,13 +20,16 @@ from typing import Any
 import pytest
 import yaml
 from actions import Job
+from github import Auth, GithubIntegration
 from github_front import Call
 from github_server import Github
 from reports import trivy, vulnerability, write
 
+from triagebot import __version__
+
 ROOT = Path(__file__).resolve().parents[1]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-SETTINGS = "trackers: {default: {type: github, repo: acme/platform, pause: 0}}\n"
+SETTINGS = "trackers: {default: {type: github, repo: acme/platform, timeout: 300, pause: 0}}\n"
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"][1:]
 """All but the first, which `installed` has run."""
 PARTS = ("triagebot", "rules", "examples", "pyproject.toml", "hatch_build.py", "README.md", "LICENSE", "action.yml")
@@ -231,3 +235,57 @@ def test_every_action_is_pinned_by_commit() -> None:
     assert len(used) > 5
     for line in used:
         assert re.search(r"uses: (\./|[\w./-]+@[0-9a-f]{40} # v\d)", line), line
+
+
+# The examples
+
+
+def example(name: str) -> dict[str, Any]:
+    """The job that triages, of one of the workflows in `examples/workflows`."""
+    told = yaml.safe_load((ROOT / "examples/workflows" / name).read_text(encoding="utf-8"))
+    job: dict[str, Any] = told["jobs"]["triage"]
+    return job
+
+
+def lay_out(name: str, work: Path) -> None:
+    """What the jobs before have left in the folder `scan`."""
+    reports = scan(work / "reports", "a/a")
+    (work / "scan").mkdir()
+    if name == "snyk.yml":
+        with tarfile.open(work / "scan" / "scan.tar.gz", "w:gz") as tar:
+            tar.add(reports, ".")
+    else:
+        shutil.copytree(reports, work / "scan", dirs_exist_ok=True)
+
+
+@pytest.mark.parametrize("name", ["trivy.yml", "snyk.yml", "kyverno.yml", "many-repositories.yml"])
+def test_the_commands_of_the_examples_file_each_ticket_once(world: World, name: str) -> None:
+    app = GithubIntegration(auth=Auth.AppAuth(world.github.app, world.github.app_key), base_url=world.github.url)
+    steps = [step for step in example(name)["steps"] if "triagebot " in step.get("run", "")]
+    assert [step["name"] for step in steps] == ["Fetch the history", "Triage", "Keep the history"]
+    for made in (1, 0):
+        world.jobs += 1
+        machine = world.folder / f"machine-{world.jobs}"
+        write_text(machine / "work" / "triagebot.yaml", SETTINGS)
+        contexts = {"github.token": world.token}
+        outputs = {"app.token": app.get_access_token(world.github.installation).token}
+        if name == "many-repositories.yml":
+            contexts["github.token"] = "nobody's"
+            settings = "token_env: TRIAGE_TOKEN, authors: ['triagebot-app[bot]'], pause: 0}}\n"
+            write_text(machine / "work" / "triagebot.yaml", SETTINGS.replace("pause: 0}}\n", settings))
+        lay_out(name, machine / "work")
+        environment = BARE | {
+            "HOME": str(machine), "GITHUB_API_URL": world.github.url, "GITHUB_RUN_NUMBER": str(world.jobs),
+            "REMOTE": f"file://{world.origin}", "PYTHONPATH": "",
+        }  # fmt: skip
+        done = Job(machine / "work", machine / "temp", environment, contexts, outputs).steps(steps)
+        assert not done.failed, done.said
+        assert done.said.count("done create") == made, done.said
+    assert [issue["user"]["login"] for issue in world.github.repo().issues()] == [
+        "triagebot-app[bot]" if name == "many-repositories.yml" else "github-actions[bot]"
+    ]
+
+
+def test_the_examples_install_this_version() -> None:
+    for path in (ROOT / "examples/workflows").glob("*.yml"):
+        assert f'"triagebot=={__version__}"' in path.read_text(encoding="utf-8")

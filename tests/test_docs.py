@@ -92,7 +92,8 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
     for block in blocks(page):
         if (block.page, block.first) in skipped:
             continue
-        script = re.sub(r"^(\s*)\$ ", r"\1", block.text, flags=re.MULTILINE)
+        session = re.findall(r"^\s*\$ (.*)$", block.text, re.MULTILINE)  # what else stands there was printed
+        script = "\n".join(session) or block.text
         done = subprocess.run(
             ["bash", "-euc", script], cwd=tmp_path, env=bare, capture_output=True, text=True, check=False,  # noqa: S607
         )  # fmt: skip
@@ -116,8 +117,8 @@ def model_of(value: object) -> type[BaseModel] | None:
         isinstance(v, list) and v and isinstance(v[0], dict) for v in value.values()
     ):
         return RuleFile
-    if "unowned" in keys:
-        return TeamFile
+    if isinstance(value.get("teams"), dict):
+        return TeamFile if "unowned" in keys else None  # a part of one
     known = set(Settings.model_fields)
     return Settings if keys and keys <= known else None
 

@@ -19,11 +19,12 @@ from walks import SCANS, walk
 from triagebot import asked, config
 from triagebot.cli import app as command
 from triagebot.errors import InputError, TrackerError
-from triagebot.exposure import Answer, question
+from triagebot.exposure import Answer
 from triagebot.history import History
 from triagebot.look import Options
 from triagebot.trackers import Known, Listing
 from triagebot.trackers.local import LocalTracker
+from triagebot.wanted import question
 
 DAY = datetime(2026, 5, 3, 6, tzinfo=UTC)
 WEEK = timedelta(weeks=1)

@@ -117,7 +117,7 @@ def test_the_record_of_a_run_says_what_it_cost(tmp_path: Path) -> None:
     place = Place.create(tmp_path / "place")
     run(place.folder, str(write(tmp_path / "scan", a=trivy("a/a:1", [vulnerability("CVE-2026-0001")]))))
     [record] = [json.loads(path.read_text()) for path in (place.history / "runs").iterdir()]
-    assert list(record["took"]["stages"]) == ["read", "record", "look", "plan", "apply", "summary", "tell"]
+    assert list(record["took"]["stages"]) == ["read", "feeds", "record", "look", "plan", "apply", "summary", "tell"]
     assert all(seconds >= 0 for seconds in record["took"]["stages"].values())
     assert record["took"]["waited"] == {"default": 0.0}
     assert record["trackers"][0]["writes"] == 1

@@ -93,6 +93,9 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         ("{not: [{kev: true}]}", "'not' takes one condition"),
         ("{not: {any: [{sevrity: high}]}}", "unknown field 'sevrity'; did you mean 'severity'?"),
         ("{severity: hihg}", "there is no severity 'hihg'; did you mean 'high'?"),
+        ("{kind: [secret, misconfig]}", "there is no kind 'misconfig'; did you mean 'misconfiguration'?"),
+        ("{fix_state: wont_fix}", "there is no fix_state 'wont_fix'; did you mean 'wont-fix'?"),
+        ("{vex: not-affected}", "there is no vex 'not-affected'; did you mean 'not_affected'?"),
         ("{zzzzz: 1}", "unknown field 'zzzzz'"),
     ],
 )

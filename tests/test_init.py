@@ -16,6 +16,8 @@ import pytest
 import yaml
 from actions import Job
 from github_server import Github
+from hypothesis import given
+from hypothesis import strategies as st
 from reports import trivy, vulnerability, write
 from typer.testing import CliRunner, Result
 
@@ -24,6 +26,7 @@ from triagebot.begin import begin, origin, scans_in
 from triagebot.cli import app
 from triagebot.drafts import Place
 from triagebot.errors import ConfigError, InputError
+from triagebot.files import TeamFile
 from triagebot.owners import assign
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -236,6 +239,20 @@ def test_owner_lines_are_read_as_github_reads_them() -> None:
         ("*", ("@a",)), ("/b c/", ("@x/y", "@z")), ("/docs", ("@d",)),
     ]  # fmt: skip
     assert codeowners.default(lines) == lines[0]
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(NAMES, NAMES), min_size=1, max_size=4))
+def test_whatever_people_call_charts_and_folders_the_team_file_loads(names: list[tuple[str, str]]) -> None:
+    lines = [codeowners.OwnerLine(f"/{folder}/", ("@acme/team", "@octocat")) for folder, _ in names]
+    charts = [(chart, f"registry.example/a/{n}") for n, (_, chart) in enumerate(names) for _ in range(3)]
+    draft = teamdraft.draft([image for _, image in charts], lines, charts)
+    for tracker in ("github", "local"):
+        told = yaml.safe_load(teamdraft.told(draft, tracker))
+        TeamFile.model_validate(told)
+        assert [line.get("chart") or line["match"] for line in told["images"]] == [glob for _, glob, _ in draft.lines]
 
 
 # The workflow

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Place, written
-from jira_rules import Project, custom
+from jira_rules import BOT, Project, custom
 from jira_server import Server
 from reports import write
 from test_jira_runs import FIRST, WEEK, image, jira_settings, one_ticket, signed_in, standing, state, waits  # noqa: F401 - fixtures
@@ -39,6 +39,12 @@ def test_who_cannot_be_assigned_is_named_and_holds_nothing_up(tmp_path: Path, ji
     assert fields["assignee"] is None
     assert "the net people" in json.dumps(fields["description"])
     assert document["errors"] == []
+
+
+def test_who_may_not_assign_is_told_so(tmp_path: Path, jira: Server) -> None:
+    jira.denied[BOT, "NET"] = {"ASSIGN_ISSUES"}
+    _, document = filed(tmp_path, jira, '{"assignees": ["octocat"]}')
+    assert document["errors"][0].endswith("let the account assign issues in NET (ASSIGN_ISSUES)")
 
 
 def test_priorities_as_the_server_calls_them(tmp_path: Path, jira: Server) -> None:

@@ -168,6 +168,26 @@ def test_what_a_run_costs(tmp_path: Path, jira: Server, days: Days) -> None:
     assert len(jira.reads(before)) == 1 + changed
 
 
+def test_ids_of_fresh_issues_are_asked_for_while_the_index_may_lag(
+    tmp_path: Path, cloud: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no longer: an issue may be deleted one day, and then Jira would be asked for what is not there."""
+    ahead = Days(cloud)
+    monkeypatch.setattr(Clock, "__init__", lambda clock: vars(clock).update(
+        now=lambda: time.time() + ahead.ahead, sleep=lambda _: None))  # fmt: skip
+    place = Place.create(tmp_path / "place", jira_settings(cloud))
+    scan = write(tmp_path / "one", a=image("a", "CVE-2026-0001"))
+    cloud.freeze()
+    place.run(scan, FIRST)
+    for days, expected in ((0.01, "reconcileIssues=10001"), (0.5, ""), (0.5, "")):
+        ahead.go_by(days)
+        before = len(cloud.log)
+        assert not written(place.run(scan, FIRST, later=timedelta(hours=1)).document)
+        [listing] = [call.path for call in cloud.log[before:] if "search" in call.path]
+        assert ("reconcileIssues" in listing) == bool(expected)
+        assert expected in listing
+
+
 def test_two_projects_two_repositories_and_a_folder(
     tmp_path: Path, jira: Server, github: Github, monkeypatch: pytest.MonkeyPatch
 ) -> None:

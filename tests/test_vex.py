@@ -211,6 +211,19 @@ def test_every_document_of_the_corpus_reads_or_is_refused_with_place_and_cause(c
             assert document.unmatched, document.name
 
 
+def test_csaf_is_refused_as_such(corpus: Path) -> None:
+    """Nine real ones, advisories and VEX: none is taken for something else, and each says what to give instead."""
+    files = [(p.name, p.read_bytes()) for p in sorted((corpus / "csaf").iterdir())]
+    documents, faults = vex.read(files)
+    assert documents == []
+    assert [name for name, _ in faults] == [name for name, _ in files]
+    said = {fault.faults[0] for _, fault in faults if len(fault.faults) == 1}
+    assert said == {
+        (1, f"is CSAF {kind}, which is not read; give OpenVEX, or CycloneDX VEX as JSON")
+        for kind in ("2.0 (csaf_vex)", "2.0 (csaf_security_advisory)", "1.2 (csaf_security_advisory)")
+    }
+
+
 OPEN = {
     "@context": openvex.CONTEXT, "@id": "urn:x", "author": "Somebody", "timestamp": "2026-08-01T00:00:00Z",
     "version": 1,
@@ -286,6 +299,20 @@ def test_a_document_that_fits_nothing_excuses_nothing(tmp_path: Path) -> None:
     document = told_by(statement("fixed", "a/other"), statement("fixed"))
     images = [(f"a/{name}:1.0", "", "1.0-r0") for name in "bcd"]
     assert judged(tmp_path, document, *images) == [NOTHING] * 3
+
+
+def test_a_name_without_a_registry_means_repositories_only(tmp_path: Path) -> None:
+    document = told_by(statement("fixed", {"@id": "pkg:oci/b"}))
+    assert judged(tmp_path, document, ("a/b:1", "", "1.0-r0"), ("k8s://c/n/Deployment/b", "", "1.0-r0")) == [
+        FIXED, NOTHING,
+    ]  # fmt: skip
+
+
+def test_a_statement_without_products_is_told(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place", "vex: [v.json]\n")
+    (place.folder / "v.json").write_bytes(told_by(statement("fixed")))
+    told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
+    assert told["warnings"] == ["vex: v.json: cannot be matched: no product at all"]
 
 
 def test_a_finding_is_excused_only_if_every_place_that_shows_it_is(tmp_path: Path) -> None:
@@ -409,8 +436,13 @@ def test_a_version_that_is_not_listed_is_not_meant(tmp_path: Path) -> None:
     ("subject", "expected"),
     [
         ({"type": "container", "name": "a/b", "version": "1"}, [NOT, NOTHING, NOTHING]),
-        ({"type": "container", "name": "a/b"}, [NOT, NOT, NOTHING]),
+        ({"type": "container", "name": "a/b:1"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:1", "version": "1"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b"}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b", "version": "2"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:2"}, [NOTHING, NOTHING, NOTHING]),
         ({"type": "container", "name": "x", "version": OTHER}, [NOT, NOTHING, NOTHING]),
+        ({"type": "container", "name": "a/b:1", "version": FFFF}, [NOTHING, NOTHING, NOTHING]),
         ({"type": "container", "purl": f"pkg:oci/x@{OTHER}"}, [NOT, NOTHING, NOTHING]),
         ({"type": "application", "purl": "pkg:npm/shop@2"}, [NOTHING, NOTHING, NOT]),
         ({"type": "application", "purl": "pkg:npm/shop@3"}, [NOTHING, NOTHING, NOTHING]),
@@ -440,8 +472,7 @@ def test_what_is_part_of_an_image_is_judged_in_that_image(
     place.run(scan, NOW)
     found = verdicts(place)
     here = [found[f"docker.io/a/{name}", "pkg:apk/alpine/zlib", "CVE-2026-0001"] for name in "bcd"]
-    by_asset = subject is not None and subject["type"] == "container"
-    assert here == ([NOT, NOTHING, NOTHING] if by_asset else expected)
+    assert here == expected
 
 
 @pytest.mark.parametrize(

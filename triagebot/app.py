@@ -75,12 +75,12 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
     history = History(config.history, config.settings.severity_sources)
     stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():
-        # read first: what is wrong with a VEX document stops all, before anything is done
-        outside = look_outside(config, options.now, keep=not options.dry_run, ask=not options.record_only)
+        keep = not (options.dry_run or options.record_only)
+        with stage("feeds"):  # first: what is wrong with a VEX document stops all, before anything is done
+            outside = look_outside(config, options.now, keep=not options.dry_run, ask=not options.record_only)
         with stage("record"):
             state, coverage = record(config, history, loaded, options)
         with stage("look"):
-            keep = not (options.dry_run or options.record_only)
             view = look(config, history, state, coverage, options, keep, outside=outside)
         with stage("plan"):
             plan = planned or (Plan() if options.record_only else make_plan(config, view, options))

@@ -11,7 +11,7 @@ import polars as pl
 from triagebot import decisions, owners
 from triagebot.config import Config
 from triagebot.errors import InputError
-from triagebot.exposure import Answer, Question, Stream, answer, touched
+from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History, Snapshot, State
 from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
@@ -19,6 +19,7 @@ from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
 from triagebot.seen import connected, deletions, listed
 from triagebot.sheet import Sheet, make
+from triagebot.wanted import Question
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Never writes over a file that is there unless it is told to.
 
 from __future__ import annotations
 
-import csv
 import re
 import shlex
 from collections import Counter
@@ -14,13 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from triagebot import __version__, archive, codeowners, drafts, formats, parts, teamdraft
+from triagebot import __version__, archive, chartfile, codeowners, drafts, formats, parts, teamdraft
 from triagebot.drafts import Place, Sight
-from triagebot.errors import ConfigError, InputError, ReportError
+from triagebot.errors import InputError, ReportError
 from triagebot.files import PROJECT, REPOSITORY, Settings
 from triagebot.folder import Folder
 from triagebot.identity import NO_IMAGE, masked, parse_image
@@ -74,8 +70,8 @@ def begin(
         Sight(_spelt(scan, base), _inside(scan, base), bool(scans), seen.formats, len(set(seen.images)), template),
         scan=_spelt(scans[-1] if scans else scan, base),
     )
-    lines = codeowners.read(_text(owners)) if owners else []
-    pairs = _chart_pairs(charts) if charts else []
+    lines = codeowners.read(chartfile.text(owners)) if owners else []
+    pairs = chartfile.pairs(charts) if charts else []
     made = teamdraft.draft(assets, lines, pairs)
     begun.teams = len(made.teams)
     begun.notes += _notes(scans, scan, seen, made, lines, base, template)
@@ -248,48 +244,6 @@ def _inside(path: Path, base: Path) -> str:
         return path.resolve().relative_to(base.resolve()).as_posix()
     except ValueError:
         return ""
-
-
-# Owners
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read: {error.strerror}", "correct the path") from error
-
-
-def _chart_pairs(path: Path) -> list[tuple[str, str]]:
-    """(chart, asset) pairs: a CSV with `chart` and `image`, or a YAML list of `{url or image, charts}`."""
-    text = _text(path)
-    if path.suffix.lower() == ".csv":
-        rows = list(csv.DictReader(text.lstrip("\ufeff").splitlines()))
-        if not rows or not {"chart", "image"} <= set(rows[0]):
-            raise ConfigError(f"{path}:1", "needs the columns chart and image", "write: manifest,chart,image")
-        return _pairs((row["chart"], row["image"]) for row in rows)
-    remedy = "give a CSV (manifest,chart,image) or a YAML list of {image: …, charts: […]}"
-    try:
-        told = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(str(path), f"no valid YAML: {getattr(error, 'problem', None) or error}", remedy) from error
-    entries = [entry for entry in told if isinstance(entry, dict)] if isinstance(told, list) else []
-    found = _pairs(pair for entry in entries for pair in _entry(entry))
-    if not found:
-        raise ConfigError(str(path), "is no chart map", remedy)
-    return found
-
-
-def _entry(entry: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    image = next((str(entry[key]) for key in ("image", "url", "repository") if entry.get(key)), "")
-    charts = entry.get("charts") or entry.get("chart") or []
-    for chart in [charts] if isinstance(charts, str) else charts:
-        yield str(chart), image
-
-
-def _pairs(rows: Iterator[tuple[str, str]]) -> list[tuple[str, str]]:
-    named = ((chart.strip(), image.strip()) for chart, image in rows if chart and image)
-    return sorted({(chart, parse_image(image).asset) for chart, image in named if chart and image})
 
 
 # What a person should know

@@ -28,6 +28,13 @@ TEXT_FIELDS = (
 NUMBER_FIELDS = ("cvss", "epss", "age", "missed")
 FLAG_FIELDS = ("fixable", "kev", "ransomware", "verified", "baseline")
 LOGIC = ("any", "all", "not")
+_VALUES: dict[str, tuple[str, ...]] = {
+    "severity": SEVERITIES,
+    "kind": ("vulnerability", "misconfiguration", "secret"),
+    "fix_state": ("fixed", "not-fixed", "wont-fix", "unknown"),
+    "vex": ("", "not_affected", "affected", "fixed", "under_investigation"),
+}
+"""The fields that can hold nothing else: a misspelt one would match nothing, and nobody would see why."""
 WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
 
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"
@@ -130,8 +137,9 @@ def _field_faults(name: str, value: Any) -> list[str]:
         return [f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}"]
     if not all(isinstance(v, str) for v in texts):
         return [f"{name!r} takes a text or a list of texts, not {value!r}"]
-    odd = [v for v in texts if name == "severity" and v not in SEVERITIES and not re.search(r"[*?{]", v)]
-    return [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in odd]
+    known = _VALUES.get(name, texts)
+    odd = [v for v in texts if v not in known and not re.search(r"[*?{]", v)]
+    return [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
 
 
 def suggest(name: str, known: Any) -> str:

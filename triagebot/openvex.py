@@ -40,7 +40,7 @@ def read(name: str, value: Mapping[str, Any], text: str) -> Document:
         if not wrong:
             own = OWN_NOTE.match(str(entry.get("status_notes", ""))) is not None
             products, unknown = of_openvex(entry.get("products") or (), exact=own)
-            unmatched.update(dict.fromkeys(unknown))
+            unmatched.update(dict.fromkeys(unknown if entry.get("products") else ["no product at all"]))
             statements.append(_statement(name, value, entry, products))
     refuse(faults, text, "statements", "statement")
     return Document(name, tuple(statements), tuple(unmatched))

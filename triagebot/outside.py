@@ -45,8 +45,7 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
             named = ", ".join(document.unmatched[:_NAMED])
             more = len(document.unmatched) - _NAMED
             warnings.append(
-                f"vex: {document.name}: no package and no image is told by {named}"
-                f"{f' and {more} more' if more > 0 else ''}"
+                f"vex: {document.name}: cannot be matched: {named}{f' and {more} more' if more > 0 else ''}"
             )
     statements = tuple(s for document in documents for s in document.statements)
     return Outside(feeds, statements, tuple(warnings))

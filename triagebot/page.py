@@ -50,7 +50,7 @@ def written(config: Config, options: Options, view: View) -> Written:
         )
     )  # fmt: skip
     values = {
-        "s": figures, "c": figures.coverage, "headline": summary.headline(figures),
+        "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
         "notices": [(n.exception, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
@@ -58,6 +58,10 @@ def written(config: Config, options: Options, view: View) -> Written:
         "verdict": _verdict(trail) if not figures.ignored else "", "charts": _charts(trail[-SCANS:]),
     }  # fmt: skip
     return Written(page(values, packed(told.numbers, told.words, told.told)), judged.height)
+
+
+def _capital(said: str) -> str:
+    return said[:1].upper() + said[1:]
 
 
 def _verdict(trail: Sequence[Point]) -> str:

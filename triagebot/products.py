@@ -90,9 +90,10 @@ def of_component(component: Mapping[str, Any]) -> Product | None:
     if isinstance(component.get("purl"), str) and (found := of_purl(component["purl"])):
         return found.anywhere()
     if component.get("type") == "container" and isinstance(component.get("name"), str):
-        version = str(component.get("version") or "")
+        name, version = component["name"], str(component.get("version") or "")
         joint = "@" if version.startswith("sha256:") else ":"
-        found = of_image(component["name"] + (joint + version if version else ""), has_tag=bool(version))
+        is_whole = not version or (joint == ":" and _has_tag(name))
+        found = of_image(name if is_whole else f"{name}{joint}{version}")
         return found.anywhere() if found else None
     return None
 
@@ -138,8 +139,8 @@ def _of_image_purl(parsed: PackageURL, told: Mapping[str, str], version: str) ->
     return Product(image=name.rpartition("/")[2], tag=tag, digest=digest)
 
 
-def of_image(text: str, has_tag: bool | None = None) -> Product | None:
-    """An image reference as a product; None where it is none."""
+def of_image(text: str) -> Product | None:
+    """An image reference as a product; None where it is none. Without a tag it means all of them."""
     if text.startswith("k8s://"):
         return Product(asset=text)
     if text.startswith("file://"):
@@ -147,8 +148,11 @@ def of_image(text: str, has_tag: bool | None = None) -> Product | None:
     image = parse_image(text)
     if image.asset.startswith("file://"):
         return None
-    named = ":" in text.partition("@")[0].rpartition("/")[2] if has_tag is None else has_tag
-    return Product(asset=image.asset, tag=image.tag if named else "", digest=image.digest)
+    return Product(asset=image.asset, tag=image.tag if _has_tag(text) else "", digest=image.digest)
+
+
+def _has_tag(reference: str) -> bool:
+    return ":" in reference.partition("@")[0].rpartition("/")[2]
 
 
 def _identified(entry: Any) -> list[Product]:

@@ -207,7 +207,7 @@ def told(made: TeamDraft, tracker: str) -> str:
         fields = [f"name: {_text(team.id.replace('-', ' ').title())}", f"labels: [{_text(f'team/{team.id}')}]"]
         fields += [f"assignees: [{', '.join(map(_text, people))}]"] if people else []
         fields += [f"mention: {_text(' '.join(groups))}"] if groups else []
-        lines.append(f"  {_text(team.id)}: {{{', '.join(fields)}}}  # {team.why}")
+        lines.append(f"  {_text(team.id)}: {{{', '.join(fields)}}}  # {_plain(team.why)}")
     lines += [f"unowned: {_text(made.unowned)}"]
     if made.charts:
         lines.append("chart_map: chartmap.csv")
@@ -225,10 +225,16 @@ def chart_map(pairs: Sequence[tuple[str, str]]) -> str:
     return held.getvalue()
 
 
+def _plain(remark: str) -> str:
+    """A remark: what could end it, or stands for nothing, is left out."""
+    return re.sub(r"[^ -~]", "?", remark)
+
+
 def _text(value: str) -> str:
     """A YAML scalar: bare where nothing could be read into it, else quoted as JSON, which is YAML."""
     bare = re.fullmatch(r"[A-Za-z][A-Za-z0-9/_. -]*[A-Za-z0-9]", value) and value.lower() not in _SAID
-    return value if bare else json.dumps(value, ensure_ascii=False)
+    quoted = json.dumps(value, ensure_ascii=False)
+    return value if bare else re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda c: f"\\u{ord(c[0]):04x}", quoted)
 
 
 _SAID = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}

@@ -72,7 +72,9 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
         .select("place", *FINDING, "tag", "digest", "source_package", "installed_version")
         .join(told.select("vulnerability").unique(), on="vulnerability", how="semi")
         .with_columns(
-            image=pl.col("asset").str.extract(r"([^/]+)$").fill_null(""),
+            image=pl.when(pl.col("asset").str.contains("://", literal=True))  # a workload or a file: no repository
+            .then(pl.lit(""))
+            .otherwise(pl.col("asset").str.extract(r"([^/]+)$").fill_null("")),
             origin=pl.when(pl.col("source_package") != "").then(
                 pl.col("package").str.extract(r"^(.*/)").fill_null("") + pl.col("source_package")
             ).otherwise(pl.lit("")),

@@ -118,12 +118,14 @@ def exposure(
     """
     from triagebot import asked
     from triagebot.errors import UnsafeError
-    from triagebot.exposure import as_values, question
+    from triagebot.wanted import question
 
     wanted = question(ids or (), package)
     options = options_of(stream=stream or "main", now=now, dry_run=True)
     told = asked.exposure(settings_of(config), options, wanted, stream)
     if as_json:
+        from triagebot.cli.exposed_json import as_values
+
         typer.echo(json.dumps({**as_values(told.answer), "warnings": list(told.warnings)}, indent=1))
     else:
         from triagebot.cli.exposed import show

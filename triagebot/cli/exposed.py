@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
+import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -19,20 +20,19 @@ NAMED = 20
 """So many images that were not scanned are named; --json names them all."""
 _VULNERABILITIES = 3
 _NAMES = 3
-_ENDLESS = 100_000
 
 
 def show(answer: Answer) -> None:
     """Print the answer on stdout."""
     console = Console(highlight=False, markup=False, emoji=False)
-    terminal = console.is_terminal
-    if not terminal:
-        console = Console(highlight=False, markup=False, emoji=False, width=_ENDLESS, color_system=None)
-    for line in _spoken(answer, terminal):
-        console.print(line)
+    for part in _spoken(answer, console.is_terminal):
+        if isinstance(part, Table):
+            console.print(part)
+        else:
+            typer.echo(part)
 
 
-def _spoken(answer: Answer, terminal: bool) -> Iterable[str | Text | Table]:
+def _spoken(answer: Answer, terminal: bool) -> Iterable[str | Table]:
     asked = answer.question
     parts = [(name, *answer.of(name)) for name in asked.ids] or [("", answer.hits, answer.past)]
     for name, hits, past in parts:

@@ -183,12 +183,14 @@ class Fields:
         """What to write where so that an issue is taken that was refused: a line for each fault."""
         named = [name for name in refused.fields if name not in ("summary", "description") or not is_new]
         ours = [] if is_new else [name for name in named if name in _SET_BY_US]
-        more = [name for name in named if name not in (*ours, "priority", "components")]
+        more = [name for name in named if name not in (*ours, "priority", "components", "assignee")]
         said = []
         if "priority" in named:
             said.append(f"correct `priorities:` of tracker {self.calls.name!r} in triagebot.yaml")
         if "components" in named:
             said.append("correct `component:` of the team in its file, or make the component in Jira")
+        if "assignee" in named and is_new:
+            said.append(f"let the account assign issues in {place} (ASSIGN_ISSUES)")
         if ours:
             screen = f"the screen on which {self.settings.issue_type} is edited in {place}"
             said.append(f"put {', '.join(ours)} on {screen}")

@@ -127,6 +127,7 @@ class Filing:
         )  # fmt: skip
         self.lister.keep(ticket, _carried(content), issue_id)
         self.tracker.learnt.fresh.append(issue_id)
+        self.tracker.learnt.fresh_at = self.calls.now().isoformat()
         return ticket
 
     def _looked_up(self, contents: Sequence[Content]) -> dict[str, Json]:

@@ -29,6 +29,7 @@ FULL_EVERY = timedelta(days=30)
 OVERLAP = timedelta(minutes=20)
 """How far a listing reaches back behind the one before: longer than the index may lag."""
 
+FRESH_FOR = timedelta(hours=1)
 SAME_MOMENT = timedelta(minutes=2)
 _CLOCKS_AGREE = 120.0
 Json = dict[str, Any]
@@ -129,7 +130,14 @@ class Lister:
         return self._search(f'({ours}) AND updated >= "-{minutes}m" ORDER BY key ASC')
 
     def _search(self, jql: str) -> list[Json]:
-        return self.calls.search(jql, FIELDS, self.learnt.fresh)
+        return self.calls.search(jql, FIELDS, self._fresh())
+
+    def _fresh(self) -> list[str]:
+        """What the index may not know yet; it does after a while, and an issue may be gone by then."""
+        at = self.learnt.fresh_at
+        if at and self._asked_at() - datetime.fromisoformat(at) > FRESH_FOR:
+            self.learnt.fresh, self.learnt.fresh_at = [], ""
+        return list(self.learnt.fresh)
 
     def _asked_at(self) -> datetime:
         """The server's time now, as well as it is known before it is asked."""

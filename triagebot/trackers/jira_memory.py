@@ -86,7 +86,8 @@ def key_label(key: str) -> str:
 class Memory:
     """What was learnt. `since`: where the next listing starts, by the server's clock; `full`: when each project was
     listed in full; `carried`: properties by ticket; `ids`: ticket by issue id, which a move does not change; `people`:
-    `project person` -> `account day`, with `-` for nobody; `ahead`: seconds of the server's clock before ours.
+    `project person` -> `account day`, with `-` for nobody; `ahead`: seconds of the server's clock before ours;
+    `fresh`: ids of issues that were filed last, at `fresh_at`, which the index may not know yet.
     """
 
     authors: list[str] = field(default_factory=list)
@@ -97,6 +98,7 @@ class Memory:
     carried: dict[str, Any] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     fresh: list[str] = field(default_factory=list)
+    fresh_at: str = ""
     people: dict[str, str] = field(default_factory=dict)
 
     @classmethod
