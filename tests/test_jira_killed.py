@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jira_cloud import Cloud
 from jira_server import Server, settings_of
 from kills import FIRST, FIXED, IMAGES, MOVED, SECOND, Case, Forker, Start, files, scans
 from reports import trivy
@@ -91,10 +92,12 @@ def test_a_run_killed_around_any_request_heals(case: Case) -> None:
     assert kinds.count("bulk") == 2, "two in one request, and two in the other project"
     assert (kinds.count("comment"), kinds.count("transitions")) == (5, 4)
     assert len([name for name in case.expected if name.startswith("tickets/")]) == 1
-    faults = case.faults(*((point,) for point in case.points))
+    is_cloud = isinstance(case.start.front, Cloud)
+    points = [p for p in case.points if is_cloud or not case.calls[p // 2].is_read]  # the reads are the same in both
+    faults = case.faults(*((point,) for point in points))
     assert not faults, faults
     chosen = random.Random(7)  # noqa: S311 - a sample, always the same one
-    pairs = [(point, chosen.randrange(8)) for point in chosen.sample(case.points, 6)]
+    pairs = [(point, chosen.randrange(8)) for point in chosen.sample(points, 4)]
     faults = case.faults(*pairs)
     assert not faults, faults
 

@@ -118,6 +118,16 @@ def test_whatever_an_address_says_is_answered(small: Path, opened: Open, fragmen
     assert told.ask("#view=findings") == "6 findings"
 
 
+def test_where_nothing_is_found_the_page_says_so(tmp_path: Path, opened: Open) -> None:
+    told = opened(page_of(tmp_path, [{"dhcp": REPORTS["dhcp"]}]), "#view=findings")
+    assert told.page.inner_text("h1") == "No vulns are known in 1 image."
+    assert told.found == 0
+    assert told.rows() == []
+    told.ask("#view=images")
+    assert [row[0] for row in told.rows()] == ["registry.example/net/dhcp:1.0"]
+    assert serious(told.page) == []
+
+
 def test_each_box_says_what_it_would_add(small: Path, opened: Open) -> None:
     told = opened(small, "#view=findings&severity=critical&priority=P2")
     assert told.count == "0 findings of 6"

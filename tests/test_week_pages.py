@@ -14,6 +14,7 @@ from week_world import MONDAY, ZLIB, Platform, found
 from triagebot import config, week
 from triagebot.app import told as stands
 from triagebot.look import Options
+from triagebot.render.blocks import Chart, written
 
 EXCEPTIONS = """exceptions:
   - {asset: "*/web-front", package: busybox, vulnerability: CVE-2026-1031, kind: accepted-risk,
@@ -143,3 +144,10 @@ def test_a_platform_of_many_teams_has_a_short_page_too(tmp_path: Path) -> None:
         said = platform.run(5, f"{stream}.5", stream=stream).summary
     assert said.count("\n") < 60
     assert said.count("\n### ") == 3
+
+
+def test_the_name_of_a_scan_does_nothing_in_a_chart() -> None:
+    hostile = '"] \n```\n<script>x</script> %%{init: {}}%% @acme/dns #1 ](https://example.com)'
+    said = written([Chart("Critical", (hostile, "画像 1.2", '"'), (1, 2, 3), (0, 1, 2))], "markdown")
+    assert said.splitlines()[3] == '  x-axis ["  scriptx/script init: ", "画像 1.2", "-"]'
+    assert said.count("```") == 2

@@ -18,14 +18,16 @@ from triagebot import __version__, commands, diff, failing, figures, week, weekl
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.apply import carry_out
+from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.document import Told, tell
 from triagebot.errors import InputError, LeaseError, TrackerError, TriagebotError, UnsafeError
-from triagebot.history import History, Snapshot, State, snapshot_name
+from triagebot.history import History
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
 from triagebot.outside import look_outside
 from triagebot.scan import Loaded, Reading
+from triagebot.snapshots import Snapshot, snapshot_name
 from triagebot.suspicion import suspicion
 from triagebot.weekly import Posted
 

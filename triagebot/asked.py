@@ -9,16 +9,18 @@ from datetime import datetime
 import polars as pl
 
 from triagebot import decisions, owners
+from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.errors import InputError
 from triagebot.exposure import Answer, Stream, answer, touched
-from triagebot.history import History, Snapshot, State
+from triagebot.history import History
 from triagebot.look import Options, judge
 from triagebot.looked import Look, looks
 from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
 from triagebot.seen import connected, deletions, listed
 from triagebot.sheet import Sheet, make
+from triagebot.snapshots import Snapshot
 from triagebot.wanted import Question
 
 

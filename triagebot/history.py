@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,46 +21,14 @@ import msgspec
 import polars as pl
 
 from triagebot import trend
+from triagebot.beliefs import Beliefs, State
 from triagebot.diff import Scope, Step, advance
-from triagebot.errors import InputError
 from triagebot.folder import Folder, indented, read_json
-from triagebot.identity import inventory_image
 from triagebot.lease import Lease
-from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Arithmetic, Belief, Scan, Ticket, empty
+from triagebot.model import Arithmetic, Belief, Scan, Ticket, empty
+from triagebot.snapshots import Snapshot, Snapshots, snapshot_name
 from triagebot.steps import Steps
 from triagebot.trend import EVENTS, Point
-
-_TABLES = ("occurrences", "coverage", "aliases", "ratings")
-_BELIEF = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
-_CACHE_VERSION = "3"
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """One recorded scan. `accepted` is false while it is quarantined."""
-
-    name: str
-    label: str
-    stream: str
-    taken_at: datetime
-    accepted: bool
-    reasons: tuple[str, ...]
-    scope: Scope
-
-    @property
-    def order(self) -> tuple[datetime, bool, str, str]:
-        """Its place among the others, whichever came in first. The end of a stream is behind all of its time."""
-        return self.taken_at, self.scope.end_stream, self.label, self.name
-
-
-@dataclass(frozen=True)
-class State:
-    """The belief after the last accepted scan of a stream, and what that scan changed."""
-
-    belief: Belief
-    changes: pl.DataFrame
-    arithmetic: Arithmetic
-    last: Snapshot | None
 
 
 @dataclass(frozen=True)
@@ -84,6 +51,8 @@ class History:
         self._sources = tuple(sources)
         self._files = Folder(folder)
         self._lease = Lease(self._files)
+        self._snapshots = Snapshots(self._files)
+        self._beliefs = Beliefs(self._files)
         self._steps = Steps(self._files, self._sources)
         self._writer = ThreadPoolExecutor(1)
         self._tasks: list[Future[None]] = []
@@ -93,20 +62,7 @@ class History:
     def snapshots(self, stream: str | None = None) -> list[Snapshot]:
         """The recorded scans, in their order: the oldest first."""
         self.written()
-        return self._snapshots(stream)
-
-    def _snapshots(self, stream: str | None) -> list[Snapshot]:
-        found = []
-        for meta in (self.folder / "snapshots").glob("*/meta.json"):
-            told = read_json(meta)
-            snapshot = Snapshot(
-                meta.parent.name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
-                not told["reasons"] or (meta.parent / "accepted").exists(), tuple(told["reasons"]),
-                _scope(told["scope"]),
-            )  # fmt: skip
-            if stream in (None, snapshot.stream):
-                found.append(snapshot)
-        return sorted(found, key=lambda s: s.order)
+        return self._snapshots.of(stream)
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.
@@ -114,45 +70,17 @@ class History:
         It is written beside what follows: `written` waits for it.
         """
         name = snapshot_name(scan, content)
-        target = self.folder / "snapshots" / name
-        if not target.exists():
-            self._tasks.append(self._writer.submit(self._store, target, scan, scope, reasons))
+        if not self._snapshots.holds(name):
+            self._tasks.append(self._writer.submit(self._snapshots.store, name, scan, scope, reasons))
         return name
-
-    def _store(self, target: Path, scan: Scan, scope: Scope, reasons: tuple[str, ...]) -> None:
-        aside = self._files.aside("snapshot")
-        aside.mkdir(parents=True)
-        for table in _TABLES:
-            getattr(scan, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
-        meta = {
-            "schema": 1, "label": scan.label, "stream": scan.stream, "taken_at": scan.taken_at.isoformat(),
-            "reasons": list(reasons), "scope": _scope_told(scope),
-        }  # fmt: skip
-        (aside / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.replace(target)
 
     def accept(self, name: str) -> None:
         """Promote a quarantined scan."""
-        self._files.write(self.folder / "snapshots" / name / "accepted", "accepted\n")
+        self._snapshots.accept(name)
 
     def scan(self, snapshot: Snapshot) -> Scan:
         """A recorded scan, read back."""
-        folder = self.folder / "snapshots" / snapshot.name
-        try:
-            occurrences, coverage, aliases = (pl.read_parquet(folder / f"{t}.parquet") for t in _TABLES[:3])
-            rated = folder / "ratings.parquet"  # not in snapshots of the first release
-            ratings = pl.read_parquet(rated) if rated.exists() else empty(RATINGS)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(
-                str(folder),
-                f"a snapshot cannot be read: {error}",
-                "restore the history, or delete this folder",
-            ) from error
-        return Scan(
-            occurrences.select(list(OCCURRENCES)), coverage.select(list(COVERAGE)), aliases, snapshot.label,
-            snapshot.stream, snapshot.taken_at, ratings,
-        )  # fmt: skip
+        return self._snapshots.read(snapshot)
 
     # -- belief ------------------------------------------------------------------------------------------
 
@@ -162,7 +90,7 @@ class History:
         state = State(Belief.nothing(), pl.DataFrame(schema={"change": pl.String}), Arithmetic(), None)
         start = 0
         for at in range(len(accepted), 0, -1):
-            if cached := self._cached(accepted[:at]):
+            if cached := self._beliefs.kept(accepted[:at]):
                 state, start = cached, at
                 break
         for at in range(start, len(accepted)):
@@ -172,7 +100,7 @@ class History:
                 self._keep_step(accepted[: at + 1], state.belief, step, scan)
             state = State(step.belief, step.changes, step.arithmetic, accepted[at])
         if keep_cache and start < len(accepted):
-            self._cache(accepted, state)
+            self._beliefs.keep(accepted, state)
             self._steps.tidy(stream, [s.name for s in accepted])
         return state
 
@@ -183,8 +111,8 @@ class History:
         """
 
         def cache() -> None:
-            accepted = [s for s in self._snapshots(stream) if s.accepted]
-            self._cache(accepted, state)
+            accepted = [s for s in self._snapshots.of(stream) if s.accepted]
+            self._beliefs.keep(accepted, state)
             if state.last and accepted[-1].name == state.last.name:  # not so where two scans are of the same moment
                 self._keep_step(accepted, before, step, scan)
             self._steps.tidy(stream, [s.name for s in accepted])
@@ -241,41 +169,6 @@ class History:
         if self._steps.point(stream, names) is None:
             table = trend.events(before, step, scan, self._sources)
             self._steps.keep(stream, names, trend.point(step, scan, self._sources), table)
-
-    def _cache_name(self, accepted: list[Snapshot]) -> str:
-        said = "\n".join([_CACHE_VERSION, pl.__version__, *(s.name for s in accepted)])
-        return f"{accepted[-1].stream}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
-
-    def _cached(self, accepted: list[Snapshot]) -> State | None:
-        folder = self.folder / "cache" / self._cache_name(accepted)
-        if not folder.exists():
-            return None
-        try:
-            tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in (*_BELIEF, "changes")}
-            told = read_json(folder / "state.json")
-        except (OSError, ValueError, pl.exceptions.PolarsError):
-            return None  # a cache is only a shortcut: whatever is wrong with it, the snapshots tell
-        belief = Belief(**{name: tables[name] for name in _BELIEF}, scans=told["scans"])
-        return State(belief, tables["changes"], Arithmetic(**told["arithmetic"]), accepted[-1])
-
-    def _cache(self, accepted: list[Snapshot], state: State) -> None:
-        name = self._cache_name(accepted)
-        target = self.folder / "cache" / name
-        if target.exists():
-            return
-        aside = self._files.aside("cache")
-        aside.mkdir(parents=True)
-        for table in _BELIEF:
-            getattr(state.belief, table).write_parquet(aside / f"{table}.parquet", compression="lz4", statistics=False)
-        state.changes.write_parquet(aside / "changes.parquet", compression="lz4", statistics=False)
-        told = {"scans": state.belief.scans, "arithmetic": asdict(state.arithmetic)}
-        (aside / "state.json").write_text(json.dumps(told), encoding="utf-8")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            aside.replace(target)
-        for other in target.parent.glob(f"{accepted[-1].stream}-*"):
-            if other.name != name:
-                shutil.rmtree(other, ignore_errors=True)
 
     # -- tickets, intents, runs --------------------------------------------------------------------------
 
@@ -384,24 +277,7 @@ class History:
         self._tasks.clear()
 
 
-def snapshot_name(scan: Scan, content: str) -> str:
-    """The name of a snapshot: the same content, label and stream is the same scan."""
-    said = f"{scan.stream}\n{scan.label}\n{content}"
-    return f"{hashlib.sha256(said.encode()).hexdigest()[:24]}"
-
-
 def _digest(known: Iterable[KnownTicket]) -> str:
     """What is known of tickets, in a word: a memory of other tickets, or of older ones, does not fit them."""
     told = sorted(msgspec.json.encode(k) for k in known)
     return hashlib.sha256(b"\n".join(told)).hexdigest()
-
-
-def _scope_told(scope: Scope) -> dict[str, Any]:
-    images = None if scope.inventory is None else sorted(i.label for i in scope.inventory)
-    return {"inventory": images, "retire_after": scope.retire_after, "end_stream": scope.end_stream}
-
-
-def _scope(told: Mapping[str, Any]) -> Scope:
-    listed = told["inventory"]
-    images = None if listed is None else frozenset(inventory_image(label) for label in listed)
-    return Scope(images, told["retire_after"], told["end_stream"])

@@ -9,12 +9,13 @@ from datetime import datetime
 import polars as pl
 
 from triagebot import decisions, group, owners, rules, vexjoin
+from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
 from triagebot.grouping import Grouping, Room
-from triagebot.history import History, State
+from triagebot.history import History
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership

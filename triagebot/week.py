@@ -25,7 +25,6 @@ _ROWS = (10, 8, 6, 5, 4, 3, 2, 1)
 STALE = timedelta(days=7)
 _LEAST_TREND = 3
 """Two scans are no trend."""
-_LONGEST_LABEL = 24
 _MOVERS = 6
 
 T = TypeVar("T")
@@ -238,18 +237,18 @@ def _images(s: Summary, w: Span | None) -> list[Block]:
 def _chart(w: Span, picture: str) -> Chart:
     serious = [p.of("critical") + p.of("high") for p in w.shown]
     fixable = [p.fixable("critical") + p.fixable("high") for p in w.shown]
-    labels = [p.label[-_LONGEST_LABEL:] for p in w.shown]
+    days = [f"{p.taken_at:%m-%d}" for p in w.shown]  # twelve names of scans would lie on top of one another
     title = f"Critical or high in the last {len(serious)} scans: all (bars), fixable (line)"
-    return Chart(title, _distinct(labels), tuple(serious), tuple(fixable), picture)
+    return Chart(title, _distinct(days), tuple(serious), tuple(fixable), picture)
 
 
-def _distinct(labels: Sequence[str]) -> tuple[str, ...]:
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     """Places of a chart are told apart by their names."""
     told: list[str] = []
-    for label in labels:
-        said, again = label, 2
+    for name in names:
+        said, again = name, 2
         while said in told:
-            said, again = f"{label} ({again})", again + 1
+            said, again = f"{name} ({again})", again + 1
         told.append(said)
     return tuple(told)
 
