@@ -291,7 +291,7 @@ def test_closed_by_us_and_there_again_reopens_with_a_comment() -> None:
     image = "`registry.example/app:1.0@sha256:0123456789ab`"
     seen = draft(line(1, images=("1.0@sha256:0123456789ab",), seen_in="week-20"))
     told = one(plan(seen, tickets=[gone])).comment
-    assert f"Scan `week-20` shows it in {image}.\n\nNext: " in told
+    assert f"Scan `week-20` shows this in {image}.\n\nNext: " in told
     assert done.comment_digest
 
 

@@ -71,7 +71,7 @@ def make(
     return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
 
 
-_GONE = "triagebot closes it once a scan shows that they are gone"
+_GONE = "triagebot closes it once a scan shows that all is gone"
 _NEXT = {
     Cause.REAPPEARED: f"Next: see what the ticket lists under What to do, and whether an old image came back; {_GONE}.",
     Cause.CLOSED_BUT_PRESENT: f"Next: roll out an image with what the ticket lists under What to do; {_GONE}.",
