@@ -216,8 +216,8 @@ def _reopened(v: Values) -> list[Node]:
         one = len(v["scans"]) == 1
         more = f" and {v['more_images']} more" if v["more_images"] else ""
         made.append(paragraph(
-            words("Scan " if one else "Scans "), _listed(v["scans"]), words(" shows this in " if one else " show this in "),
-            _listed(v["images"]), words(f"{more}."),
+            words("Scan " if one else "Scans "), _listed(v["scans"]),
+            words(" shows this in " if one else " show this in "), _listed(v["images"]), words(f"{more}."),
         ))  # fmt: skip
     return [*made, *([paragraph(words(v["then"]))] if v["then"] else []), *_named(v)]
 
