@@ -219,7 +219,7 @@ def _vulnerabilities(report: Report, result: Result, sources: dict[str, str]) ->
     rows = [(v, vulnerability) for v, (ids, _) in zip(entries, named, strict=True) for vulnerability in ids]
     report.aliases.update(alias for _, aliases in named for alias in aliases)
     report.added += len(rows) - len(entries)
-    report.ratings.update((v.id, _ratings(v)) for v in entries if v.vendor_severity)
+    report.ratings.update(_rated(entries))
     held = [v for v, _ in rows]
     kind, os_level = result.type, result.class_ == "os-pkgs"
     fixed = [v.fixed_version for v in held]
@@ -249,25 +249,32 @@ def _ids(own: str, told: list[str]) -> tuple[str, ...]:
 
 
 _LEVELS = ("unknown", "low", "medium", "high", "critical")
-_RATED: dict[tuple[str, bytes], tuple[Rating, ...]] = {}
+_RATED: dict[str, tuple[msgspec.Raw, tuple[Rating, ...]]] = {}
 _MOST_RATED = 500_000
 
 
-def _ratings(v: Vulnerability) -> tuple[Rating, ...]:
+def _rated(entries: Sequence[Vulnerability]) -> dict[str, tuple[Rating, ...]]:
     """What each source says. Trivy repeats it word for word wherever the vulnerability is found: decoded once."""
-    key = v.id, bytes(v.vendor_severity)
-    found = _RATED.get(key)
-    if found is None:
-        if len(_RATED) > _MOST_RATED:
-            _RATED.clear()
-        try:
-            told = msgspec.json.decode(v.vendor_severity, type=dict[str, int])
-        except msgspec.DecodeError:
-            told = {}
-        scores = {name: score.v4 or score.v3 or score.v2 for name, score in (v.cvss or {}).items()}
-        words = {name: _LEVELS[level] for name, level in told.items() if 0 <= level < len(_LEVELS)}
-        words = {**{name: score_severity(score) for name, score in scores.items() if score}, **words}
-        found = _RATED[key] = tuple((spelt(name), word, scores.get(name)) for name, word in words.items())
+    rated = {}
+    for v in entries:
+        if told := v.vendor_severity:
+            known = _RATED.get(v.id)
+            rated[v.id] = known[1] if known is not None and known[0] == told else _ratings(v)
+    return rated
+
+
+def _ratings(v: Vulnerability) -> tuple[Rating, ...]:
+    if len(_RATED) > _MOST_RATED:
+        _RATED.clear()
+    try:
+        told = msgspec.json.decode(v.vendor_severity, type=dict[str, int])
+    except msgspec.DecodeError:
+        told = {}
+    scores = {name: score.v4 or score.v3 or score.v2 for name, score in (v.cvss or {}).items()}
+    words = {name: _LEVELS[level] for name, level in told.items() if 0 <= level < len(_LEVELS)}
+    words = {**{name: score_severity(score) for name, score in scores.items() if score}, **words}
+    found = tuple((spelt(name), word, scores.get(name)) for name, word in words.items())
+    _RATED[v.id] = v.vendor_severity.copy(), found  # a copy: the text that it is a part of can go
     return found
 
 
