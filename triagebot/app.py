@@ -5,30 +5,28 @@ This is the composition root: it picks back ends, calls history and collects tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import polars as pl
 
-from triagebot import __version__, commands, diff, failing, figures, week, weekly
+from triagebot import __version__, failing, figures, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
+from triagebot.answers import answered
 from triagebot.apply import carry_out
-from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.document import Told, tell
-from triagebot.errors import InputError, LeaseError, TrackerError, TriagebotError, UnsafeError
+from triagebot.errors import InputError, LeaseError, TriagebotError, UnsafeError
 from triagebot.history import History
 from triagebot.look import Options, View, look
-from triagebot.model import Action, Belief, Kind, Outcome, Plan, Remark, Ticket, TrackerFacts
+from triagebot.model import Action, Kind, Outcome, Plan, Ticket, TrackerFacts
 from triagebot.outside import look_outside
+from triagebot.recording import record
 from triagebot.scan import Loaded, Reading
-from triagebot.snapshots import Snapshot, snapshot_name
-from triagebot.suspicion import suspicion
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -93,7 +91,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
                 history.written()
                 noted = _Noted(history, options.now)
                 outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
-                view = _answered(config, history, _after(view, outcomes), options)
+                view = answered(config, history, _after(view, outcomes), options)
             with stage("summary"):
                 posted = _posted(config, history, view, options, plan)
                 _remembered(history, view)
@@ -212,88 +210,6 @@ def reading(config: Config, options: Options) -> Reading:
     )  # fmt: skip
 
 
-def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:
-    """Take the scan into the history, once, unless it is suspect; (state after it, coverage of the last scan).
-
-    Raises `UnsafeError` for a scan that is quarantined.
-    """
-    scan = loaded.scan
-    if options.record_only and scan.taken_at == options.now:
-        loaded.notes.append(
-            f"the reports of {scan.label} do not say when they were made: it counts as taken now (--taken-at says when)"
-        )
-    scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
-    name = snapshot_name(scan, loaded.content)
-    recorded = {s.name: s for s in history.snapshots(options.stream)}
-    held = recorded.get(name)
-    if held and not held.accepted and options.accept_drop and not options.dry_run:
-        history.accept(name)
-        state = history.state(options.stream)
-        return state, _last_coverage(history, state, loaded, name)
-    snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
-    last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
-    is_older = last is not None and snapshot.order < last.order
-    if last and is_older and options.record_only:
-        return _imported(history, loaded, snapshot, last, options, held)
-    before = history.state(options.stream, keep_cache=not options.dry_run)
-    if held and held.accepted:
-        loaded.notes.append(f"scan {scan.label} was recorded before; this is how things stand after the last scan")
-        return before, _last_coverage(history, before, loaded, name)
-    if before.last and scan.taken_at < before.last.taken_at:
-        raise InputError(
-            scan.label, f"was taken {scan.taken_at:%Y-%m-%d %H:%M}, before the last recorded scan "
-            f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
-            "pass --record-only to import an older scan, or --taken-at to say when it was taken",
-        )  # fmt: skip
-    trusted = options.accept_drop or options.end_stream
-    reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
-    if not options.dry_run:
-        history.record(scan, scope, loaded.content, reasons)
-    if reasons:
-        raise _set_aside(scan.label, reasons)
-    if is_older and not options.dry_run:  # taken at the same time as the last one
-        state = history.state(options.stream)
-        return state, _last_coverage(history, state, loaded, name)
-    step = diff.advance(before.belief, scan, scope)
-    state = State(step.belief, step.changes, step.arithmetic, snapshot)
-    if not options.dry_run:
-        history.keep(options.stream, state, before.belief, step, scan)
-    return state, scan.coverage
-
-
-def _imported(
-    history: History, loaded: Loaded, snapshot: Snapshot, last: Snapshot, options: Options, held: Snapshot | None
-) -> tuple[State, pl.DataFrame]:
-    """Take in a scan that comes before the last one; (what it says by itself, its coverage).
-
-    What follows from it for all later scans is derived once, by whoever asks next, and not by every import.
-    Raises `UnsafeError` for one that was set aside before.
-    """
-    if held and not held.accepted:
-        raise _set_aside(held.label, held.reasons)
-    if not (options.dry_run or held):
-        history.record(loaded.scan, snapshot.scope, loaded.content, ())
-    loaded.notes.append(
-        f"scan {snapshot.label} {'was recorded before' if held else 'is recorded'}; it is older than the last one "
-        f"({last.label}): these are the figures of it alone, and it falls into its place at the next run"
-    )
-    step = diff.advance(Belief.nothing(), loaded.scan)
-    return State(step.belief, step.changes, step.arithmetic, snapshot), loaded.scan.coverage
-
-
-def _set_aside(label: str, reasons: Sequence[str]) -> UnsafeError:
-    return UnsafeError(
-        f"scan {label}", "suspect and set aside: " + "; ".join(reasons),
-        "look at the scanner; if the scan is right, run again with --accept-drop",
-    )  # fmt: skip
-
-
-def _last_coverage(history: History, state: State, loaded: Loaded, name: str) -> pl.DataFrame:
-    if state.last is None or state.last.name == name:
-        return loaded.scan.coverage
-    return history.scan(state.last).coverage
-
-
 def make_plan(config: Config, view: View, options: Options) -> Plan:
     """What this run would do."""
     settings = config.settings
@@ -351,41 +267,6 @@ def _homes(view: View, plan: Plan) -> dict[str, str]:
 def _progress(options: Options) -> Callable[[Action], None] | None:
     told = options.progress
     return (lambda action: told(f"{action.kind} {action.title}")) if told else None
-
-
-def _answered(config: Config, history: History, view: View, options: Options) -> View:
-    """Tell people that what they said on tickets was heard, or what is wrong with it."""
-    facts: dict[str, TrackerFacts] = {}
-    errors = list(view.errors)
-    for name, held in view.facts.items():
-        tickets = []
-        for ticket in held.tickets:
-            remarks = []
-            for remark in ticket.remarks:
-                if remark.answered:
-                    remarks.append(remark)
-                    continue
-                try:
-                    view.trackers[name].answer(ticket, remark, _reply(remark, config))
-                except TrackerError as error:
-                    errors += [str(error)] if str(error) not in errors else []
-                    remarks.append(remark)
-                else:
-                    remarks.append(replace(remark, answered=True))
-            answered = replace(ticket, remarks=tuple(remarks))
-            if answered != ticket:
-                history.remember(answered, options.now, history.tickets().get((name, ticket.id)))
-            tickets.append(answered)
-        facts[name] = replace(held, tickets=tuple(tickets))
-    return replace(view, facts=facts, errors=tuple(errors))
-
-
-def _reply(remark: Remark, config: Config) -> str:
-    try:
-        commands.read(remark, config.settings.decision_expiry)
-    except commands.Malformed as fault:
-        return str(fault)
-    return ""
 
 
 def _remembered(history: History, view: View) -> None:
