@@ -309,3 +309,9 @@ def test_no_scan_is_an_error(call: Call, tmp_path: Path) -> None:
     assert "no scan reports in it" in call("run", tmp_path / "empty", code=2).stderr
     assert "no such file or folder" in call("run", tmp_path / "absent", code=2).stderr
     assert "run `triagebot run SCAN` first" in call("summary", code=2).stderr
+
+
+def test_a_stream_that_there_is_not_cannot_end(call: Call, scan: Path) -> None:
+    call("run", scan)
+    told = call("run", "--end-stream", "--stream", "prdo", code=2)
+    assert "--stream prdo: no scan of this stream is recorded" in told.stderr

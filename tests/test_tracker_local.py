@@ -31,6 +31,21 @@ def put(path: Path, front: dict[str, Any], body: str) -> None:
     path.write_text(f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n{body}", encoding="utf-8")
 
 
+def test_a_folder_that_is_gone_is_no_decision_of_a_person_on_every_ticket(tmp_path: Path) -> None:
+    folder = tmp_path / "tickets"
+    ticket = LocalTracker("here", folder, NOW).create(content())
+    folder.rename(tmp_path / "elsewhere")
+    known = Known({ticket.id: ticket})
+    said = LocalTracker("here", folder, NOW).listing(known)
+    assert said.tickets == ()
+    assert said.incomplete == (
+        f"{folder} is not there, and 1 ticket was in it; put it back or mend `path:`; "
+        "if they were meant to be deleted, make it an empty folder"
+    )
+    folder.mkdir()
+    assert LocalTracker("here", folder, NOW).listing(known).incomplete == ""
+
+
 class LocalPlace(Place):
     """A folder and an editor."""
 

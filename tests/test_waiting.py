@@ -104,3 +104,33 @@ def test_the_plan_is_the_same(tmp_path: Path, seed: int, by: str, backlog: str, 
         waited += len(run.deferred)
         place.run(path, at)
     assert waited or backlog == "baseline"
+
+
+@pytest.mark.parametrize("by", ["upgrade", "image"])
+def test_what_waits_for_its_new_ticket_is_not_gone_from_the_old(tmp_path: Path, by: str) -> None:
+    """More images change their team than may get a new ticket: with posture, that is so whatever the grouping."""
+    place = Place.create(tmp_path / "place", SETTINGS.format(by=by, backlog="ticket", writes=400))
+    (place.folder / "rules.yaml").write_text(
+        "rules: [{id: all, when: {kind: [vulnerability, secret]}, priority: P1, due: 7d, action: ticket, because: x}]\n"
+    )
+    secret = {"RuleID": "aws", "Category": "AWS", "Severity": "HIGH", "Title": "a key", "StartLine": 1, "EndLine": 1}
+    reports = {}
+    for n in range(5):
+        report = trivy(f"registry.example/app-{n}:1", [vulnerability(f"CVE-2026-000{n}", f"package-{n}")])
+        report["Results"].append({"Target": "/app/.env", "Class": "secret", "Secrets": [secret]})
+        reports[f"r{n}"] = report
+    path = write(tmp_path / "scan", **reports)
+    (place.folder / "teams.yaml").write_text(TEAMS, encoding="utf-8")
+    for hour in range(6):
+        place.run(path, NOW, timedelta(hours=hour))
+    stood = place.open_keys()
+    assert len(stood) == 10
+    (place.folder / "teams.yaml").write_text(
+        TEAMS.replace("{match", '{match: "*/app-*", team: lost}, {match', 1), encoding="utf-8"
+    )
+    for hour in range(6, 14):
+        document = place.run(path, NOW, timedelta(hours=hour)).document
+        assert document["refused"] is None
+        assert not [a for a in document["actions"] if a["kind"] == "close"]
+    assert len(place.open_keys()) == 10
+    assert not [key for key in place.open_keys() if ":base:" in key]

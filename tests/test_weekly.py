@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from conftest import Place
 from github_server import Github
 from jira_rules import BOT
 from jira_server import Server, settings_of
+from reports import trivy, vulnerability, write
 from test_tracker_jira import JiraPlace
 from week_world import MONDAY, Platform, found
 
@@ -532,3 +533,17 @@ def test_a_plan_that_is_applied_posts_the_week(tmp_path: Path) -> None:
     applied = app.apply_plan_file(settings, tmp_path / "plan.json", options)
     assert applied.document["summary"]["outcome"] == "posted"
     assert len(world.desk.comments()) == 1
+
+
+def test_a_team_that_has_nothing_left_is_told_what_it_fixed(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place", "teams: teams.yaml\n")
+    (place.folder / "teams.yaml").write_text(
+        "teams: {one: {name: One}, two: {name: Two}}\nunowned: one\nimages: [{match: '*/two', team: two}]\n"
+    )
+    five = [vulnerability(f"CVE-2026-000{n}") for n in range(5)]
+    before, now = datetime(2026, 5, 8, tzinfo=UTC), datetime(2026, 5, 12, tzinfo=UTC)
+    place.run(write(tmp_path / "a", one=trivy("a/one:1", five), two=trivy("a/two:1", five)), before)
+    told = place.run(write(tmp_path / "b", one=trivy("a/one:2", five[:1]), two=trivy("a/two:2", [])), now)
+    rows = [line.split(" | ") for line in told.summary.splitlines() if line.startswith(("| One", "| Two"))]
+    assert [(row[0], row[-2]) for row in rows] == [("| One", "4"), ("| Two", "5")]
+    assert "- 9 fixed" in told.summary

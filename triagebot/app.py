@@ -196,6 +196,10 @@ def standing(config: Config, options: Options) -> View:
 def read(config: Config, path: Path | None, options: Options) -> Loaded:
     """The scan as tables. Without one (the end of a stream): a scan of nothing."""
     if path is None:
+        if not History(config.history).snapshots(options.stream):
+            raise InputError(
+                f"--stream {options.stream}", "no scan of this stream is recorded", "name a stream that there is"
+            )
         return scans.nothing(options.label or "end of stream", options.stream, options.now)
     with options.stages.stage("read"):
         return scans.load(path, reading(config, options), options.progress, options.helpers)

@@ -18,6 +18,7 @@ from triagebot.summary import Summary
 from triagebot.weekly import Posted
 
 SCHEMA = 1
+_NAMED = 5
 
 
 @dataclass
@@ -53,7 +54,7 @@ def tell(
     if loaded and loaded.ignored:
         warnings.append(f"{loaded.ignored} files are no reports and were ignored")
     if said.coverage.failures:
-        warnings.append(f"{said.coverage.reports_failed} reports failed: their images were not looked at")
+        warnings.append(_unread([report for report, _ in said.coverage.failures]))
     warnings += [f"exception {n.name} {words(n)}" for n in said.notices if n.state == "ending"]
     left = [o.action for o in outcomes if o.outcome == "deferred"]
     document = {
@@ -93,6 +94,14 @@ def tell(
     }  # fmt: skip
     code = UnsafeError.exit_code if plan.refused else int(bool(errors))
     return Told(document, write, summary.headline(said), code, outcomes)
+
+
+def _unread(reports: Sequence[str]) -> str:
+    count = (
+        "1 report failed: its image was" if len(reports) == 1 else f"{len(reports)} reports failed: their images were"
+    )
+    more = f" and {len(reports) - _NAMED} more" if len(reports) > _NAMED else ""
+    return f"{count} not looked at: {', '.join(reports[:_NAMED])}{more}"
 
 
 def _scan(said: summary.Summary) -> dict[str, Any]:

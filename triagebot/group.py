@@ -39,7 +39,7 @@ def drafts(
     lines = Lines(judged, belief, held, grouping)
     rows = lines.relevant(owned)
     waiting: list[Draft] = []
-    if room and not any(keys.foreign(key, grouping.by) for key in markers):
+    if room and not any(keys.foreign(key, grouping.by) for key in markers) and not lines.strayed(rows, owned):
         rows, waiting = lines.within(rows, room, room.taken | set(markers))
     by_key: dict[str, list[Judged]] = defaultdict(list)
     for item in lines.spelt_out(rows):

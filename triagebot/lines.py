@@ -62,6 +62,17 @@ class Lines:
         ]
         return named.with_columns(key=pl.Series(keys, dtype=pl.String))
 
+    def strayed(self, rows: pl.DataFrame, tickets: Sequence[Ticket]) -> bool:
+        """Whether something that an open ticket showed belongs to another key now, as after a change of teams.
+
+        Then nothing may be left out of `rows`: a finding that waits for its new ticket would look gone from the old.
+        The key of an image stays what it is whoever owns it.
+        """
+        owned = [t for t in tickets if t.is_open and not t.marker.key.startswith("image:")]
+        shown = {(finding, t.marker.key) for t in owned for finding in t.marker.shown}
+        here = self._shown(rows, owned).select([*FINDING, "key"]) if owned else rows.clear()
+        return any((finding_id(*finding), key) not in shown for *finding, key in here.iter_rows())
+
     def within(self, rows: pl.DataFrame, room: Room, known: Collection[str]) -> tuple[pl.DataFrame, list[Draft]]:
         """The rows of keys that have a ticket or get one now, and a draft that only counts for each that waits.
 

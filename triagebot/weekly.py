@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 
-from triagebot import figures
+from triagebot import figures, owners
 from triagebot import span as spans
 from triagebot.config import Config
 from triagebot.drawn import drawn, name_of
@@ -21,7 +21,7 @@ from triagebot.files import SummarySettings
 from triagebot.history import History
 from triagebot.look import Options, View, beside
 from triagebot.model import EVERY_STREAM, SUMMARY_KEY, Content, Marker, Ticket
-from triagebot.summary import Summary
+from triagebot.summary import Summary, TeamRow
 from triagebot.trackers import Drifted, Edit, Lost, Picture, Tracker
 from triagebot.week import Section, Sheet, has_trend, iso_week, text
 
@@ -76,8 +76,14 @@ def _section(config: Config, history: History, view: View, options: Options, sai
         return Section(said, None, last.taken_at if last else None)  # a dry run: the scan is not in history
     monday, first = spans.begin(trail, options.now)
     events = history.events(options.stream, first, keep)
-    told = spans.span(trail, monday, first, events, view.ownership.team_of)
-    return Section(said, told, last.taken_at)
+    # of what was fixed some is of images that nothing is believed of any more, and of teams that have nothing left
+    assets = sorted({*events["asset"].unique().to_list()} - view.ownership.team_of.keys())
+    team_of = {**owners.assign(assets, config.teams, config.charts).team_of, **view.ownership.team_of}
+    told = spans.span(trail, monday, first, events, team_of)
+    held = {team.id: team for team in said.teams}
+    idle = {i: TeamRow(i, t.name or i, 0, 0, 0, 0, 0, 0) for i, t in config.teams.teams.items() if i in told.fixed}
+    rows = tuple(held.get(i) or idle[i] for i in config.teams.teams if i in held or i in idle)
+    return Section(replace(said, teams=rows), told, last.taken_at)
 
 
 def post(config: Config, history: History, view: View, options: Options, said: Sheet) -> Posted:

@@ -71,7 +71,9 @@ class LocalTracker:
         ignored: list[str] = []
         self.reads += 1
         self._known = known.tickets
-        for path in sorted(self.folder.glob("*.md")) if self.folder.is_dir() else []:
+        if known.tickets and not self.folder.is_dir():  # else every ticket would count as deleted by a person
+            return Listing((), incomplete=_gone(self.folder, len(known.tickets)))
+        for path in sorted(self.folder.glob("*.md")):
             if not _is_ours(path.name):
                 continue
             try:
@@ -240,6 +242,14 @@ def file_name(key: str, stream: str) -> str:
     subject = key.removesuffix(f"@{stream}").partition(":")[2]
     slug = re.sub(r"[^a-z0-9.]+", "-", subject.lower()).strip("-.")[-60:].strip("-.")
     return f"{slug or 'ticket'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.md"
+
+
+def _gone(folder: Path, count: int) -> str:
+    tickets = "1 ticket was" if count == 1 else f"{count} tickets were"
+    return (
+        f"{folder} is not there, and {tickets} in it; put it back or mend `path:`; "
+        "if they were meant to be deleted, make it an empty folder"
+    )
 
 
 def _is_ours(name: str) -> bool:
