@@ -107,6 +107,21 @@ def test_a_duplicate_of_a_ticket_of_ours_holds_until_that_closes(world: World, l
 
 
 @LOST
+def test_what_a_duplicate_waits_for_is_said_by_people_who_may_decide(world: World, lost: bool) -> None:
+    never, other = (world.repo.file(title, by="hubot")["number"] for title in ("never closed", "upgrade busybox"))
+    world.run(0, ONE)
+    world.at(1)
+    world.repo.close(3, "duplicate", other=other)
+    for by in ("reader", "triager"):
+        world.repo.comment(3, f"Duplicate of #{never}", by)
+    forgotten(world, lost)
+    assert world.run(7, ONE) == {}
+    world.repo.close(other)
+    forgotten(world, lost)
+    assert world.run(14, ONE) == {"reopen": 1}
+
+
+@LOST
 def test_a_duplicate_of_somebody_elses_issue_holds_until_that_closes(world: World, lost: bool) -> None:
     other = world.repo.file("upgrade busybox everywhere", by="hubot")["number"]
     world.run(0, ONE)

@@ -20,6 +20,9 @@ BUSY = Answer(429, {"errorMessages": ["Rate limit exceeded."]}, {"Retry-After": 
 DOWN = Answer(503, {"message": "down"}, {"Retry-After": "30"})
 BROKEN = Answer(500, {"errorMessages": ["Internal server error"], "errors": {}})
 CAPTCHA = Answer(403, {"message": "denied"}, {"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"})
+GATEWAY = Answer(502, {"message": "bad gateway"}, {})
+PAGE = Answer(200, "<html>Log in</html>", {"Content-Type": "text/html"})
+FORBIDDEN = Answer(400, {"errorMessages": ["The query is refused."], "errors": {}})
 WRITES = {"bulk": "/issue/bulk", "change": r"/issue/NET-\d+$", "comment": "/comment$", "transition": "/transitions$"}
 
 
@@ -62,6 +65,35 @@ def test_a_write_whose_answer_is_lost_is_done_once(
     assert sorted(said.values()) == [0, 1, 1]
     assert not written(place.run(two, FIRST + WEEK, later=timedelta(minutes=50)).document)
     assert left(jira) == (tickets, said)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(
+    ("bulk", "search"), [(GATEWAY, GATEWAY), (PAGE, PAGE), (GATEWAY, PAGE), (GATEWAY, FORBIDDEN)],
+    ids=["502", "page", "502-page", "502-400"],
+)  # fmt: skip
+def test_an_outage_while_filing_costs_the_other_trackers_nothing(
+    tmp_path: Path, jira: Server, bulk: Answer, search: Answer, after: bool
+) -> None:
+    """Neither the bulk request nor the look-up after it is answered: the run goes on, and nothing is filed twice."""
+    tracker = jira_settings(jira).removeprefix("trackers: {").removesuffix("}\n")
+    place = Place.create(
+        tmp_path / "place", f"teams: teams.yaml\ntrackers: {{{tracker}, here: {{type: local, path: tickets}}}}\n"
+    )
+    (place.folder / "teams.yaml").write_text(
+        "teams: {net: {}, other: {tracker: here}}\nunowned: net\nimages: [{match: '*/z', team: other}]\n"
+    )
+    scan = write(tmp_path / "one", **{n: image(n, "CVE-2026-0001") for n in ("a", "b", "z")})
+    lost = jira.fault(bulk, "POST", "/issue/bulk", after=after)
+    looked = jira.fault(search, "GET", r"/search.*labels\+in", times=5)
+    told = place.run(scan, FIRST)
+    assert (lost.hits, looked.hits > 0, told.exit_code) == (1, True, 1)
+    assert sorted(a["outcome"] for a in told.document["actions"]) == ["done", "failed", "failed"]
+    assert all("a run in 15 minutes looks again" in error for error in told.document["errors"])
+    assert len(place.tickets()) == 1
+    told = place.run(scan, FIRST, later=timedelta(minutes=30))
+    assert (told.document["errors"], told.exit_code) == ([], 0)
+    assert (len(jira.issue_keys()), len(standing(jira)), len(place.tickets())) == (2, 2, 1)
 
 
 @pytest.mark.parametrize(("answer", "seconds"), [(BUSY, 7.0), (DOWN, 30.0)], ids=["429", "503"])

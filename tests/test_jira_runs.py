@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -509,6 +510,22 @@ def test_commands_decide(tmp_path: Path, jira: Server) -> None:
     before = len(jira.log)
     assert not written(place.run(scan, FIRST, later=timedelta(hours=4)).document)
     assert jira.writes(before) == []
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["known", "lost"])
+def test_a_command_that_was_heard_excuses_nothing_that_came_later(tmp_path: Path, jira: Server, lost: bool) -> None:
+    place, people, scan = one_ticket(tmp_path, jira)
+    until = (datetime.now(UTC) + timedelta(days=30)).date()
+    people.say("NET-1", f"/triagebot accept until {until} because it is behind a wall", by="octocat")
+    place.run(scan, FIRST, later=timedelta(hours=1))
+    assert state(jira) == "Won't Do"
+    more = write(tmp_path / "two", a=image("a", "CVE-2026-0001", "CVE-2026-0002"))
+    assert place.run(more, FIRST + WEEK).document["plan"]["reopen"] == 1
+    if lost:
+        shutil.rmtree(place.history)
+    before = len(jira.log)
+    assert not written(place.run(more, FIRST + WEEK, later=timedelta(hours=1)).document)
+    assert (state(jira), jira.writes(before)) == ("open", [])
 
 
 def test_commands_where_only_administrators_may_ask(tmp_path: Path, jira: Server) -> None:

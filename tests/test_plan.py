@@ -897,6 +897,43 @@ def test_what_was_carried_out_leaves_nothing_to_do(steps: list[tuple[list[Image]
                 tracker.held[name] = by_hand(ticket, choice, now - DAY)
 
 
+class Broken(MemoryTracker):
+    """A tracker that breaks while it files, after its first ticket."""
+
+    def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
+        yield self.create(contents[0])
+        raise TrackerError(self.name, "broke", "mend it")
+
+
+class Intents(Unjournalled):
+    """What is still intended."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def intend(self, action: Action) -> None:
+        self.keys.append(action.key)
+
+    def refused(self, action: Action) -> None:
+        self.keys.remove(action.key)
+
+    def done(self, action: Action, ticket: Ticket) -> None:
+        if action.key in self.keys:
+            self.keys.remove(action.key)
+
+
+def test_a_tracker_that_breaks_while_filing_stops_no_other() -> None:
+    """What it leaves untold has failed, and may stand all the same: it stays intended."""
+    trackers = {"here": Broken("here", NOW), "there": MemoryTracker("there", NOW)}
+    drafts = [draft(line(n), key=f"image:{n}", tracker=n_at) for n, n_at in ((1, "here"), (2, "here"), (3, "there"))]
+    facts = {n: TrackerFacts(n, "markdown", 65_536, ()) for n in trackers}
+    journal = Intents()
+    outcomes = carry_out(make(drafts, facts, {}, Policy(NOW, WIDE, 14 * DAY)), trackers, journal)
+    told = {o.action.key: (o.outcome, o.error) for o in outcomes}
+    assert told == {"image:1": ("done", ""), "image:2": ("failed", "here: broke; mend it"), "image:3": ("done", "")}
+    assert journal.keys == ["image:2"]
+
+
 def by_hand(ticket: Ticket, choice: str, at: datetime) -> Ticket:
     """A person closes or opens a ticket, or does nothing."""
     if choice == "open":

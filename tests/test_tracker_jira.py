@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jira_cloud import Cloud
 from jira_server import Server, jira_tracker
-from tracker_contract import NOW, Place, TrackerContract, content
+from tracker_contract import NOW, Place, TrackerContract, content, only, update
 
 from triagebot.model import ClosedAs
 from triagebot.trackers.interface import Edit, Picture, Tracker
@@ -159,3 +159,27 @@ def test_a_picture_is_attached_once(place: JiraPlace) -> None:
     held = place.issue(made.id)["fields"]["attachment"]
     assert [(a["filename"], a["size"]) for a in held] == [("t-1.png", 4), ("t-2.png", 6)]
     assert tracker.writes == before + 1
+
+
+def test_a_persons_closing_is_theirs_where_a_workflow_sets_no_resolution(
+    place: JiraPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but its state says how an issue was closed, nor when: what we noted of a closing ends with it."""
+    shown = place.server.trimmed
+
+    def bare(*asked: Any, **said: Any) -> dict[str, Any]:
+        row = shown(*asked, **said)
+        row["fields"] |= {"resolution": None, "resolutiondate": None}
+        return row
+
+    monkeypatch.setattr(place.server, "trimmed", bare)
+    monkeypatch.setattr(place.server, "workflow_resolutions", ())
+    tracker = place.connect()
+    made = tracker.create(content())
+    tracker.edit(made.id, Edit(state="closed", closed_as="done"))
+    tracker.edit(made.id, replace(update("Said once more.\n"), seen_open=False))
+    assert only(place.connect()).closed_by_us, "a change of a closed issue leaves it closed by us"
+    place.reopen(made.id)
+    tracker.edit(made.id, update())
+    place.transition(made.id, "Done")
+    assert not only(place.connect()).closed_by_us

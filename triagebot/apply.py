@@ -1,4 +1,4 @@
-"""A plan and its trackers -> outcomes. One refused ticket never stops the others."""
+"""A plan and its trackers -> outcomes. One refused ticket never stops the others, nor one broken tracker the rest."""
 
 from __future__ import annotations
 
@@ -90,6 +90,9 @@ class _Work:
                     yield self._result(left.pop(0), result)
             except Halted as halt:
                 self.halted[tracker.name] = str(halt)
+            except TrackerError as fault:  # of none in particular: each may stand, so what was intended stays intended
+                yield from (Outcome(action, "failed", error=str(fault)) for action in left)
+                return
         yield from (self._deferred(action) for action in left)
 
     def _result(self, action: Action, result: Ticket | TrackerError) -> Outcome:

@@ -55,7 +55,8 @@ class Remarks:
             text, by = str(comment.get("body") or ""), str((comment.get("user") or {}).get("login", ""))
             if by in self.learnt.authors or by in self.former:
                 continue
-            if found := _DUPLICATE.match(text):
+            found = _DUPLICATE.match(text)
+            if found and self._may_decide(place, by):  # else a stranger could have it wait for ever
                 duplicate_of = f"{found['repo'] or place}#{found['number']}"
             remark = self._remark(place, ticket, comment, text[:_LONGEST], by)
             held = remarks.get(str(comment["id"]))

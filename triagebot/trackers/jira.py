@@ -198,7 +198,8 @@ class JiraTracker:
         fields = self._changes(item, edit, own)
         marker = edit.content.marker if edit.content else own.marker
         component = edit.content.component if edit.content else own.component
-        carried = Carried(marker, own.closing if not edit.state else None, component=component)
+        is_over = bool(edit.state) or is_open(item["fields"])  # a person opened it: the next closing is another one
+        carried = Carried(marker, None if is_over else own.closing, component=component)
         closed_at = str(item["fields"].get("resolutiondate") or "")
         if wanted and edit.state == "closed":
             closing = Closing(edit.closed_as or "done", self.calls_made.now(), wanted.resolution)

@@ -70,7 +70,10 @@ class Filing:
         return {"fields": fields, "properties": [{"key": PROPERTY, "value": told(_carried(content))}]}
 
     def _filed(self, contents: Mapping[int, Content], bodies: Mapping[int, Json]) -> dict[int, Result]:
-        """What became of each. A lost answer is looked up, and never asked for again in this run."""
+        """What became of each. A lost answer is looked up, and never asked for again in this run.
+
+        So is one that says nothing (a page to sign in): the others of this run, and other trackers, go on.
+        """
         order = list(bodies)
         asked = [contents[at] for at in order]
         sent = {"issueUpdates": [bodies[at] for at in order]}
@@ -80,6 +83,11 @@ class Filing:
             answer = refusal.answer
             if len(_refusals(answer)) != len(order):
                 return self._refused_whole(contents, bodies, refusal)
+        except Halted:
+            raise
+        except TrackerError as fault:
+            self.tracker.notes.append(str(fault))
+            answer = {"lost": self._looked_up(asked)}
         if "lost" in answer:
             return {at: self._found(contents[at], answer["lost"]) for at in order}
         return dict(zip(order, self._answered(asked, answer), strict=True))
@@ -131,13 +139,22 @@ class Filing:
         return ticket
 
     def _looked_up(self, contents: Sequence[Content]) -> dict[str, Json]:
-        """Issues that a lost request has made, by project and key label. The index may need a moment to show them."""
+        """Issues that a lost request has made, by project and key label. The index may need a moment to show them.
+
+        A look that fails finds nothing: it is no refusal of what was to be filed, which may stand.
+        """
         labels = [key_label(c.marker.key) for c in contents]
         found: dict[str, Json] = {}
         for look in range(_LOOKS):
             if look:
                 self.calls.caller.wait(_BETWEEN_LOOKS)
-            items = self.calls.search(f"labels in ({', '.join(map(quoted, labels))})", FIELDS, [])
+            try:
+                items = self.calls.search(f"labels in ({', '.join(map(quoted, labels))})", FIELDS, [])
+            except Halted:
+                raise
+            except TrackerError as fault:
+                self.tracker.notes.append(str(fault))
+                break
             for item in items:
                 if self.lister.is_ours(item):
                     place = project_of(str(item["key"]))

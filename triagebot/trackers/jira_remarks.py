@@ -44,8 +44,8 @@ class Remarks:
     def _remark(self, ticket: Ticket, comment: Json, text: str, by: str) -> Remark:
         told = str(comment["id"])
         at = time_of(comment.get("updated") or comment.get("created")) or datetime.now(UTC)
-        shown = () if told in ticket.marker.heard else ticket.marker.shown
-        return Remark(told, by, at, text, self._may_decide(ticket.id, by), shown)
+        remark = Remark(told, by, at, text, self._may_decide(ticket.id, by), ticket.marker.shown)
+        return replace(remark, shown=()) if remark.mark in ticket.marker.heard else remark
 
     def _may_decide(self, ticket_id: str, account: str) -> bool:
         """Whether somebody may transition the issue. Where only administrators may ask: whether it can be theirs."""
