@@ -130,6 +130,34 @@ def test_a_branch_that_was_deleted_takes_nothing_away(store: Store, origin: Path
     assert push(store, one)
 
 
+@pytest.mark.parametrize("by", ["pull", "push"])
+@pytest.mark.parametrize("other", ["branch", "remote"])
+def test_another_branch_or_repository_takes_nothing_away(store: Store, tmp_path: Path, other: str, by: str) -> None:
+    """What was pulled from one of them is no ground to take for removed what another never had."""
+    git(tmp_path, "init", "--quiet", "--bare", "p.git")
+    elsewhere = replace(store, branch="b") if other == "branch" else replace(store, remote=f"file://{tmp_path}/p.git")
+    assert push(elsewhere, place(tmp_path / "two", b="2"))
+    one = place(tmp_path / "one", a="1")
+    (tmp_path / "one" / "tickets").mkdir()
+    (tmp_path / "one" / "tickets" / "x.md").write_text("ticket")
+    pull(store, one, timedelta(0))
+    push(store, one)
+    if by == "pull":
+        pull(elsewhere, one)
+    assert push(elsewhere, one)
+    assert runs(one) == {"a.json", "b.json", "x.md"}
+    fresh = place(tmp_path / "fresh")
+    pull(elsewhere, fresh)
+    assert runs(fresh) == {"a.json", "b.json", "x.md"}
+
+
+def test_a_hold_is_given_back_only_where_it_was_taken(store: Store, origin: Path, tmp_path: Path) -> None:
+    one = place(tmp_path / "one", a="1")
+    pull(store, one, timedelta(0))
+    assert push(replace(store, branch="b"), one)
+    assert git(origin, "for-each-ref", "refs/triagebot").endswith("refs/triagebot/triagebot-history\n")
+
+
 def test_nothing_pulled_and_nothing_run_pushes_nothing(store: Store, origin: Path, tmp_path: Path) -> None:
     assert not push(store, place(tmp_path / "one"))
     assert git(origin, "for-each-ref") == ""

@@ -82,12 +82,12 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 
     `hold`: hold the history until `push`, and wait so long for who has it. Raises `LeaseError` after that.
     """
-    before = last(kept)
+    before = _noted(store, kept)
     with repository(store.remote, store.token) as git:
         held = _held(store, git, hold) if hold is not None else ""
         try:
             commit = git.fetch(store.ref)
-            changed = _united(git, commit, kept, before.files if before else {}) if commit else []
+            changed = _united(git, commit, kept, before.files) if commit else []
             _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit), held))
         except BaseException:
             if held:
@@ -98,7 +98,7 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 
 def push(store: Store, kept: Kept) -> bool:
     """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united."""
-    noted = last(kept) or Pulled(store.remote, store.branch)
+    noted = _noted(store, kept)
     with repository(store.remote, store.token) as git:
         try:
             return _pushed(store, git, kept, noted)
@@ -114,6 +114,14 @@ def last(kept: Kept) -> Pulled | None:
         return msgspec.json.decode(path.read_bytes(), type=Pulled)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def _noted(store: Store, kept: Kept) -> Pulled:
+    """What the last pull noted of this very branch; empty: it was of another, with which this one shares no ground."""
+    noted = last(kept)
+    if noted and (noted.remote, noted.branch) == (store.remote, store.branch):
+        return noted
+    return Pulled(store.remote, store.branch)
 
 
 def _note(kept: Kept, noted: Pulled) -> None:
