@@ -213,6 +213,19 @@ def test_a_folder_that_outlives_the_run_keeps_the_history(world: World, tmp_path
     assert len(list((state / "runs").iterdir())) == 2
 
 
+def test_an_address_for_ssh_is_a_repository_and_no_folder(world: World, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "state.git")
+    ssh = tmp_path / "ssh"
+    write_text(ssh, '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    job = world.job(scan(tmp_path / "1.0", "a/a"), state=f"git@host.example:{tmp_path}/state.git")
+    job.environment = {**job.environment, "GIT_SSH_COMMAND": str(ssh), "GIT_SSH_VARIANT": "ssh"}
+    job.steps(STEPS)
+    assert not job.failed, job.said
+    assert git(tmp_path / "state.git", "ls-tree", "--name-only", f"{BRANCH}:history/runs")
+    assert [path.name for path in job.workspace.iterdir() if "@" in path.name] == []
+
+
 def test_the_newest_scan_is_taken_and_a_missing_one_is_told(world: World, tmp_path: Path) -> None:
     job = world.job(scan(tmp_path / "1.9", "a/a"))
     shutil.copytree(scan(tmp_path / "1.10", "a/a", "a/b"), job.workspace / "scans" / "1.10")
