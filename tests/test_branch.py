@@ -241,6 +241,29 @@ def test_the_token_goes_by_the_environment_to_its_server_alone(store: Store, tmp
     assert "s3cret" not in repr(last(kept))
 
 
+def test_the_token_goes_over_no_open_line() -> None:
+    with gits.repository("http://git.example/a/b.git", "s3cret") as there:
+        assert "GIT_CONFIG_COUNT" not in there.environment
+
+
+@pytest.mark.parametrize(
+    ("remote", "server", "why"),
+    [
+        ("https://github.com/a/b.git", "https://github.com", ""),
+        ("https://GitHub.com:443/a/b", "https://github.com", ""),
+        ("https://gitlab.example/a/b.git", "https://github.com", "it is for https://github.com"),
+        ("https://github.com.example/a/b", "https://github.com", "it is for https://github.com"),
+        ("https://github.com:8443/a/b", "https://github.com", "it is for https://github.com"),
+        ("https://gitlab.example/a/b.git", "", ""),
+        ("http://github.com/a/b", "https://github.com", "http:// would show it to the network"),
+        ("http://127.0.0.1.example/a", "", "http:// would show it to the network"), ("http://[::1]:80/a", "", ""),
+        ("http://localhost/a", "", ""),
+    ],
+)  # fmt: skip
+def test_whose_token_it_is(remote: str, server: str, why: str) -> None:
+    assert gits.withheld(remote, server) == why
+
+
 def test_the_address_is_that_of_the_clone(tmp_path: Path, origin: Path) -> None:
     git(tmp_path, "clone", "--quiet", str(origin), "clone")
     assert gits.origin(tmp_path / "clone") == str(origin)

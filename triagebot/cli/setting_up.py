@@ -52,7 +52,13 @@ app.add_typer(history, name="history")
 
 Remote = Annotated[str, typer.Option(help="The repository; default: what this folder is a clone of.")]
 Branch = Annotated[str, typer.Option(help="Its branch, without a common ancestor with any other.")]
-TokenEnv = Annotated[str, typer.Option(help="The variable that holds the token for it.")]
+TokenEnv = Annotated[
+    str,
+    typer.Option(
+        help="The variable that holds the token for it. Default: GITHUB_TOKEN, which goes to the host of "
+        "GITHUB_SERVER_URL (github.com) alone."
+    ),
+]
 
 
 @history.command()
@@ -61,7 +67,7 @@ def pull(
     branch: Branch = "triagebot-history",
     hold: Annotated[bool, typer.Option("--hold", help="Keep other runs waiting until `history push`.")] = False,
     wait: Annotated[int, typer.Option(min=0, help="Minutes to wait for a run that holds it.")] = 30,
-    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    token_env: TokenEnv = "",
     config: ConfigOption = None,
 ) -> None:
     """Bring the history, and tickets that are files, from a branch. A branch that is not there is an empty one."""
@@ -81,7 +87,7 @@ def pull(
 def push(
     remote: Remote = "",
     branch: Branch = "triagebot-history",
-    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    token_env: TokenEnv = "",
     config: ConfigOption = None,
 ) -> None:
     """Take the history, and tickets that are files, to the branch, together with what others pushed meanwhile."""
@@ -101,7 +107,15 @@ def _store(base: Path, remote: str, branch: str, token_env: str) -> Store:
 
     address = remote or git.origin(base)
     git.checked(address, branch)
-    return branches.Store(address, branch, config.variable(token_env), config.whoami())
+    # Who names the variable means it for this address; what happens to be in the environment is for GitHub.
+    server = "" if token_env else config.variable("GITHUB_SERVER_URL") or "https://github.com"
+    name = token_env or "GITHUB_TOKEN"
+    token = config.variable(name)
+    if token and (why := git.withheld(address, server)):
+        remedy = "" if token_env else f"; --token-env {name} (the Action: a `token` of your own) sends one all the same"
+        typer.echo(f"note: the token {name} is not sent to {address}: {why}{remedy}", err=True)
+        token = ""
+    return branches.Store(address, branch, token, config.whoami())
 
 
 @app.command()
