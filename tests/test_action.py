@@ -247,6 +247,21 @@ def listening() -> Iterator[tuple[int, list[set[str]]]]:
         server.server_close()
 
 
+@pytest.mark.parametrize(
+    ("private", "public", "refused"), [(False, "false", True), (False, "true", False), (True, "false", False)]
+)
+def test_a_public_repository_gets_no_history_unless_that_is_meant(
+    world: World, tmp_path: Path, private: bool, public: str, refused: bool
+) -> None:
+    job = world.job(scan(tmp_path / "1.0", "a/a"), public=public)
+    write_text(tmp_path / "event.json", json.dumps({"repository": {"full_name": "Acme/platform", "private": private}}))
+    job.environment = {**job.environment, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    job.steps(STEPS)
+    assert job.failed == ("Fetch the history: exit code 3" if refused else ""), job.said
+    assert bool(git(world.origin, "for-each-ref")) is not refused
+    assert ("give --public (the Action: `public: true`)" in job.said) is refused
+
+
 def test_an_address_for_ssh_is_a_repository_and_no_folder(world: World, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "state.git")
     ssh = tmp_path / "ssh"

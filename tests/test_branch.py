@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from triagebot import git as gits
-from triagebot.branch import Store, last, pull, push
+from triagebot.branch import Store, last, published, pull, push
 from triagebot.errors import InputError, LeaseError
 from triagebot.git import GitError
 from triagebot.union import Kept
@@ -262,6 +262,26 @@ def test_the_token_goes_over_no_open_line() -> None:
 )  # fmt: skip
 def test_whose_token_it_is(remote: str, server: str, why: str) -> None:
     assert gits.withheld(remote, server) == why
+
+
+@pytest.mark.parametrize(
+    ("remote", "told", "public"),
+    [
+        ("https://github.com/acme/x.git", '{"repository": {"full_name": "acme/x", "private": false}}', True),
+        ("git@github.com:Acme/X.git", '{"repository": {"full_name": "acme/x", "private": false}}', True),
+        ("https://github.com/acme/x", '{"repository": {"full_name": "acme/x", "private": true}}', False),
+        ("https://github.com/acme/state", '{"repository": {"full_name": "acme/x", "private": false}}', False),
+        ("https://gitlab.example/acme/x", '{"repository": {"full_name": "acme/x", "private": false}}', False),
+        ("https://github.com/acme/x", '{"schedule": "* * * * *"}', False), ("https://github.com/acme/x", "[]", False),
+        ("https://github.com/acme/x", "", False),
+    ],
+)  # fmt: skip
+def test_the_event_of_a_job_says_whether_its_repository_is_public(
+    tmp_path: Path, remote: str, told: str, public: bool
+) -> None:
+    (tmp_path / "event.json").write_text(told)
+    assert published(remote, "https://github.com", tmp_path / "event.json") is public
+    assert not published(remote, "https://github.com", Path())
 
 
 def test_the_address_is_that_of_the_clone(tmp_path: Path, origin: Path) -> None:

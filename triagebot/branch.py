@@ -10,6 +10,7 @@ Works in a bare repository of its own: the clone in which it is called is neithe
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -65,6 +66,17 @@ class Store:
     def hold_ref(self) -> str:
         """The ref that says who holds the history. No branch: nobody sees it in a list of branches."""
         return f"refs/triagebot/{self.branch}"
+
+
+def published(remote: str, server: str, event: Path) -> bool:
+    """Whether this is the repository that a job of Actions runs for, and its event says that it is public."""
+    try:
+        told = json.loads(event.read_bytes())["repository"]
+        name, private = str(told["full_name"]), told["private"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # no job of Actions, or it does not say
+    here = rf"(\w+://)?([^@/]+@)?{re.escape(server.partition('://')[2])}(:\d+)?[:/]{re.escape(name)}(\.git)?/*"
+    return private is False and bool(re.fullmatch(here, remote, re.IGNORECASE))
 
 
 def kept(config: Config) -> Kept:

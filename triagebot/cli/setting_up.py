@@ -59,6 +59,7 @@ TokenEnv = Annotated[
         "GITHUB_SERVER_URL (github.com) alone."
     ),
 ]
+Public = Annotated[bool, typer.Option("--public", help="Keep it in a public repository: everybody may read it.")]
 
 
 @history.command()
@@ -68,6 +69,7 @@ def pull(
     hold: Annotated[bool, typer.Option("--hold", help="Keep other runs waiting until `history push`.")] = False,
     wait: Annotated[int, typer.Option(min=0, help="Minutes to wait for a run that holds it.")] = 30,
     token_env: TokenEnv = "",
+    public: Public = False,
     config: ConfigOption = None,
 ) -> None:
     """Bring the history, and tickets that are files, from a branch. A branch that is not there is an empty one."""
@@ -76,7 +78,7 @@ def pull(
     from triagebot import branch as branches
 
     settings = settings_of(config)
-    store = _store(settings.base, remote, branch, token_env)
+    store = _store(settings.base, remote, branch, token_env, public or not hold)  # without a hold nothing is pushed
     changed = branches.pull(store, branches.kept(settings), timedelta(minutes=wait) if hold else None)
     noted = branches.last(branches.kept(settings))
     found = f"{len(changed)} files came" if noted and noted.commit else "there is none yet: it starts anew"
@@ -88,6 +90,7 @@ def push(
     remote: Remote = "",
     branch: Branch = "triagebot-history",
     token_env: TokenEnv = "",
+    public: Public = False,
     config: ConfigOption = None,
 ) -> None:
     """Take the history, and tickets that are files, to the branch, together with what others pushed meanwhile."""
@@ -96,19 +99,25 @@ def push(
     settings = settings_of(config)
     kept = branches.kept(settings)
     noted = branches.last(kept)
-    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env)
+    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env, public)
     done = branches.push(store, kept)
     typer.echo(f"history of {branch}: {'pushed' if done else 'nothing new'}")
 
 
-def _store(base: Path, remote: str, branch: str, token_env: str) -> Store:
+def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -> Store:
     from triagebot import branch as branches
     from triagebot import config, git
+    from triagebot.errors import UnsafeError
 
     address = remote or git.origin(base)
     git.checked(address, branch)
+    server = config.variable("GITHUB_SERVER_URL") or "https://github.com"
+    if not public and branches.published(address, server, Path(config.variable("GITHUB_EVENT_PATH"))):
+        cause = "is public: the history would publish vulnerabilities that are not fixed, and what people decided"
+        remedy = "keep it in a private repository, or give --public (the Action: `public: true`) if that is meant"
+        raise UnsafeError(address, cause, remedy)
     # Who names the variable means it for this address; what happens to be in the environment is for GitHub.
-    server = "" if token_env else config.variable("GITHUB_SERVER_URL") or "https://github.com"
+    server = "" if token_env else server
     name = token_env or "GITHUB_TOKEN"
     token = config.variable(name)
     if token and (why := git.withheld(address, server)):
