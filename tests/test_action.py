@@ -12,8 +12,11 @@ import sys
 import tarfile
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +66,7 @@ class World:
         write_text(machine / "work" / "triagebot.yaml", SETTINGS)
         shutil.copytree(reports, machine / "work" / "scans" / reports.name)
         given = {f"inputs.{name}": str(told.get("default", "")) for name, told in ACTION["inputs"].items()}
+        given |= {"github.token": self.token}
         given |= {"inputs.token": self.token} | {f"inputs.{name.replace('_', '-')}": v for name, v in inputs.items()}
         environment = BARE | {
             "HOME": str(machine),
@@ -211,6 +215,64 @@ def test_a_folder_that_outlives_the_run_keeps_the_history(world: World, tmp_path
         assert job.outputs["run.created"] == created
         assert "Fetch the history" in job.skipped
     assert len(list((state / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(("token", "sent"), [("", False), ("given", True)])
+def test_the_token_of_the_job_is_for_github_alone(world: World, tmp_path: Path, token: str, sent: bool) -> None:
+    with listening() as (port, heard):
+        job = world.job(scan(tmp_path / "1.0", "a/a"), state=f"http://127.0.0.1:{port}/x.git")
+        job.contexts["inputs.token"] = token or world.token
+        job.steps([step for step in STEPS if step["name"] != "Triage"])
+    assert heard, job.said
+    assert any("authorization" in headers for headers in heard) is sent
+    assert ("the token GITHUB_TOKEN is not sent to http://127.0.0.1" in job.said) is not sent
+
+
+@contextmanager
+def listening() -> Iterator[tuple[int, list[set[str]]]]:
+    """A server that has nothing; its port, and the names of the headers of each request."""
+    heard: list[set[str]] = []
+
+    class Nothing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append({name.lower() for name in self.headers})
+            self.send_error(404)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Nothing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port, heard
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("private", "public", "refused"), [(False, "false", True), (False, "true", False), (True, "false", False)]
+)
+def test_a_public_repository_gets_no_history_unless_that_is_meant(
+    world: World, tmp_path: Path, private: bool, public: str, refused: bool
+) -> None:
+    job = world.job(scan(tmp_path / "1.0", "a/a"), public=public)
+    write_text(tmp_path / "event.json", json.dumps({"repository": {"full_name": "Acme/platform", "private": private}}))
+    job.environment = {**job.environment, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    job.steps(STEPS)
+    assert job.failed == ("Fetch the history: exit code 3" if refused else ""), job.said
+    assert bool(git(world.origin, "for-each-ref")) is not refused
+    assert ("give --public (the Action: `public: true`)" in job.said) is refused
+
+
+def test_an_address_for_ssh_is_a_repository_and_no_folder(world: World, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "state.git")
+    ssh = tmp_path / "ssh"
+    write_text(ssh, '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    job = world.job(scan(tmp_path / "1.0", "a/a"), state=f"git@host.example:{tmp_path}/state.git")
+    job.environment = {**job.environment, "GIT_SSH_COMMAND": str(ssh), "GIT_SSH_VARIANT": "ssh"}
+    job.steps(STEPS)
+    assert not job.failed, job.said
+    assert git(tmp_path / "state.git", "ls-tree", "--name-only", f"{BRANCH}:history/runs")
+    assert [path.name for path in job.workspace.iterdir() if "@" in path.name] == []
 
 
 def test_the_newest_scan_is_taken_and_a_missing_one_is_told(world: World, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from triagebot import git as gits
-from triagebot.branch import Store, last, pull, push
+from triagebot.branch import Store, last, published, pull, push
 from triagebot.errors import InputError, LeaseError
 from triagebot.git import GitError
 from triagebot.union import Kept
@@ -130,6 +130,34 @@ def test_a_branch_that_was_deleted_takes_nothing_away(store: Store, origin: Path
     assert push(store, one)
 
 
+@pytest.mark.parametrize("by", ["pull", "push"])
+@pytest.mark.parametrize("other", ["branch", "remote"])
+def test_another_branch_or_repository_takes_nothing_away(store: Store, tmp_path: Path, other: str, by: str) -> None:
+    """What was pulled from one of them is no ground to take for removed what another never had."""
+    git(tmp_path, "init", "--quiet", "--bare", "p.git")
+    elsewhere = replace(store, branch="b") if other == "branch" else replace(store, remote=f"file://{tmp_path}/p.git")
+    assert push(elsewhere, place(tmp_path / "two", b="2"))
+    one = place(tmp_path / "one", a="1")
+    (tmp_path / "one" / "tickets").mkdir()
+    (tmp_path / "one" / "tickets" / "x.md").write_text("ticket")
+    pull(store, one, timedelta(0))
+    push(store, one)
+    if by == "pull":
+        pull(elsewhere, one)
+    assert push(elsewhere, one)
+    assert runs(one) == {"a.json", "b.json", "x.md"}
+    fresh = place(tmp_path / "fresh")
+    pull(elsewhere, fresh)
+    assert runs(fresh) == {"a.json", "b.json", "x.md"}
+
+
+def test_a_hold_is_given_back_only_where_it_was_taken(store: Store, origin: Path, tmp_path: Path) -> None:
+    one = place(tmp_path / "one", a="1")
+    pull(store, one, timedelta(0))
+    assert push(replace(store, branch="b"), one)
+    assert git(origin, "for-each-ref", "refs/triagebot").endswith("refs/triagebot/triagebot-history\n")
+
+
 def test_nothing_pulled_and_nothing_run_pushes_nothing(store: Store, origin: Path, tmp_path: Path) -> None:
     assert not push(store, place(tmp_path / "one"))
     assert git(origin, "for-each-ref") == ""
@@ -211,6 +239,49 @@ def test_the_token_goes_by_the_environment_to_its_server_alone(store: Store, tmp
     kept = place(tmp_path / "one", a="1")
     pull(with_token, kept)
     assert "s3cret" not in repr(last(kept))
+
+
+def test_the_token_goes_over_no_open_line() -> None:
+    with gits.repository("http://git.example/a/b.git", "s3cret") as there:
+        assert "GIT_CONFIG_COUNT" not in there.environment
+
+
+@pytest.mark.parametrize(
+    ("remote", "server", "why"),
+    [
+        ("https://github.com/a/b.git", "https://github.com", ""),
+        ("https://GitHub.com:443/a/b", "https://github.com", ""),
+        ("https://gitlab.example/a/b.git", "https://github.com", "it is for https://github.com"),
+        ("https://github.com.example/a/b", "https://github.com", "it is for https://github.com"),
+        ("https://github.com:8443/a/b", "https://github.com", "it is for https://github.com"),
+        ("https://gitlab.example/a/b.git", "", ""),
+        ("http://github.com/a/b", "https://github.com", "http:// would show it to the network"),
+        ("http://127.0.0.1.example/a", "", "http:// would show it to the network"), ("http://[::1]:80/a", "", ""),
+        ("http://localhost/a", "", ""),
+    ],
+)  # fmt: skip
+def test_whose_token_it_is(remote: str, server: str, why: str) -> None:
+    assert gits.withheld(remote, server) == why
+
+
+@pytest.mark.parametrize(
+    ("remote", "told", "public"),
+    [
+        ("https://github.com/acme/x.git", '{"repository": {"full_name": "acme/x", "private": false}}', True),
+        ("git@github.com:Acme/X.git", '{"repository": {"full_name": "acme/x", "private": false}}', True),
+        ("https://github.com/acme/x", '{"repository": {"full_name": "acme/x", "private": true}}', False),
+        ("https://github.com/acme/state", '{"repository": {"full_name": "acme/x", "private": false}}', False),
+        ("https://gitlab.example/acme/x", '{"repository": {"full_name": "acme/x", "private": false}}', False),
+        ("https://github.com/acme/x", '{"schedule": "* * * * *"}', False), ("https://github.com/acme/x", "[]", False),
+        ("https://github.com/acme/x", "", False),
+    ],
+)  # fmt: skip
+def test_the_event_of_a_job_says_whether_its_repository_is_public(
+    tmp_path: Path, remote: str, told: str, public: bool
+) -> None:
+    (tmp_path / "event.json").write_text(told)
+    assert published(remote, "https://github.com", tmp_path / "event.json") is public
+    assert not published(remote, "https://github.com", Path())
 
 
 def test_the_address_is_that_of_the_clone(tmp_path: Path, origin: Path) -> None:

@@ -10,6 +10,7 @@ Works in a bare repository of its own: the clone in which it is called is neithe
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -67,6 +68,17 @@ class Store:
         return f"refs/triagebot/{self.branch}"
 
 
+def published(remote: str, server: str, event: Path) -> bool:
+    """Whether this is the repository that a job of Actions runs for, and its event says that it is public."""
+    try:
+        told = json.loads(event.read_bytes())["repository"]
+        name, private = str(told["full_name"]), told["private"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # no job of Actions, or it does not say
+    here = rf"(\w+://)?([^@/]+@)?{re.escape(server.partition('://')[2])}(:\d+)?[:/]{re.escape(name)}(\.git)?/*"
+    return private is False and bool(re.fullmatch(here, remote, re.IGNORECASE))
+
+
 def kept(config: Config) -> Kept:
     """What must be kept between runs: the history, and the tickets that are files."""
     local = {
@@ -82,12 +94,12 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 
     `hold`: hold the history until `push`, and wait so long for who has it. Raises `LeaseError` after that.
     """
-    before = last(kept)
+    before = _noted(store, kept)
     with repository(store.remote, store.token) as git:
         held = _held(store, git, hold) if hold is not None else ""
         try:
             commit = git.fetch(store.ref)
-            changed = _united(git, commit, kept, before.files if before else {}) if commit else []
+            changed = _united(git, commit, kept, before.files) if commit else []
             _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit), held))
         except BaseException:
             if held:
@@ -98,7 +110,7 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 
 def push(store: Store, kept: Kept) -> bool:
     """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united."""
-    noted = last(kept) or Pulled(store.remote, store.branch)
+    noted = _noted(store, kept)
     with repository(store.remote, store.token) as git:
         try:
             return _pushed(store, git, kept, noted)
@@ -114,6 +126,14 @@ def last(kept: Kept) -> Pulled | None:
         return msgspec.json.decode(path.read_bytes(), type=Pulled)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+def _noted(store: Store, kept: Kept) -> Pulled:
+    """What the last pull noted of this very branch; empty: it was of another, with which this one shares no ground."""
+    noted = last(kept)
+    if noted and (noted.remote, noted.branch) == (store.remote, store.branch):
+        return noted
+    return Pulled(store.remote, store.branch)
 
 
 def _note(kept: Kept, noted: Pulled) -> None:

@@ -164,6 +164,7 @@ jobs:
       # Scans that do not lie in this repository come into the folder SCANS here: from an artifact, a job, a bucket.
       - name: Install triagebot
         run: python -m pip install --quiet --disable-pip-version-check "triagebot==@VERSION@"
+      # A public repository is refused: all would read what is not fixed. If that is meant: --public here and below.
       - name: Fetch the history
         run: triagebot history pull --hold --remote "$REMOTE"
         env:

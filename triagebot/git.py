@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -147,7 +148,7 @@ def _environment(remote: str, token: str) -> dict[str, str]:
     """No questions, no other repository; and the token, where no list of processes shows it."""
     ours = {"GIT_TERMINAL_PROMPT": "0", "GCM_INTERACTIVE": "never", "LC_ALL": "C", **_IDENTITY}
     around = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    if not token or not remote.startswith(("https://", "http://")):
+    if not token or not remote.startswith(("https://", "http://")) or withheld(remote):
         return around | ours
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     return around | ours | {
@@ -158,6 +159,23 @@ def _environment(remote: str, token: str) -> dict[str, str]:
 
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_NAMESPACE")
 """What a hook or a script around us may have set for a repository of its own."""
+
+
+def withheld(remote: str, server: str = "") -> str:
+    """Why a token is kept from this address; empty: it may be sent. `server`: whose token it is; empty: not asked."""
+    scheme, authority = remote.partition("://")[0], _authority(remote)
+    if scheme == "http" and not _LOOPBACK.fullmatch(authority):
+        return "http:// would show it to the network"
+    if scheme in ("http", "https") and server and authority != _authority(server):
+        return f"it is for {server}"
+    return ""
+
+
+_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
+
+
+def _authority(address: str) -> str:
+    return address.partition("://")[2].partition("/")[0].lower().removesuffix(":443")
 
 
 def _host(remote: str) -> str:

@@ -52,7 +52,14 @@ app.add_typer(history, name="history")
 
 Remote = Annotated[str, typer.Option(help="The repository; default: what this folder is a clone of.")]
 Branch = Annotated[str, typer.Option(help="Its branch, without a common ancestor with any other.")]
-TokenEnv = Annotated[str, typer.Option(help="The variable that holds the token for it.")]
+TokenEnv = Annotated[
+    str,
+    typer.Option(
+        help="The variable that holds the token for it. Default: GITHUB_TOKEN, which goes to the host of "
+        "GITHUB_SERVER_URL (github.com) alone."
+    ),
+]
+Public = Annotated[bool, typer.Option("--public", help="Keep it in a public repository: everybody may read it.")]
 
 
 @history.command()
@@ -61,7 +68,8 @@ def pull(
     branch: Branch = "triagebot-history",
     hold: Annotated[bool, typer.Option("--hold", help="Keep other runs waiting until `history push`.")] = False,
     wait: Annotated[int, typer.Option(min=0, help="Minutes to wait for a run that holds it.")] = 30,
-    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    token_env: TokenEnv = "",
+    public: Public = False,
     config: ConfigOption = None,
 ) -> None:
     """Bring the history, and tickets that are files, from a branch. A branch that is not there is an empty one."""
@@ -70,7 +78,7 @@ def pull(
     from triagebot import branch as branches
 
     settings = settings_of(config)
-    store = _store(settings.base, remote, branch, token_env)
+    store = _store(settings.base, remote, branch, token_env, public or not hold)  # without a hold nothing is pushed
     changed = branches.pull(store, branches.kept(settings), timedelta(minutes=wait) if hold else None)
     noted = branches.last(branches.kept(settings))
     found = f"{len(changed)} files came" if noted and noted.commit else "there is none yet: it starts anew"
@@ -81,7 +89,8 @@ def pull(
 def push(
     remote: Remote = "",
     branch: Branch = "triagebot-history",
-    token_env: TokenEnv = "GITHUB_TOKEN",  # noqa: S107 - the name of a variable, not a token
+    token_env: TokenEnv = "",
+    public: Public = False,
     config: ConfigOption = None,
 ) -> None:
     """Take the history, and tickets that are files, to the branch, together with what others pushed meanwhile."""
@@ -90,18 +99,32 @@ def push(
     settings = settings_of(config)
     kept = branches.kept(settings)
     noted = branches.last(kept)
-    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env)
+    store = _store(settings.base, remote or (noted.remote if noted else ""), branch, token_env, public)
     done = branches.push(store, kept)
     typer.echo(f"history of {branch}: {'pushed' if done else 'nothing new'}")
 
 
-def _store(base: Path, remote: str, branch: str, token_env: str) -> Store:
+def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -> Store:
     from triagebot import branch as branches
     from triagebot import config, git
+    from triagebot.errors import UnsafeError
 
     address = remote or git.origin(base)
     git.checked(address, branch)
-    return branches.Store(address, branch, config.variable(token_env), config.whoami())
+    server = config.variable("GITHUB_SERVER_URL") or "https://github.com"
+    if not public and branches.published(address, server, Path(config.variable("GITHUB_EVENT_PATH"))):
+        cause = "is public: the history would publish vulnerabilities that are not fixed, and what people decided"
+        remedy = "keep it in a private repository, or give --public (the Action: `public: true`) if that is meant"
+        raise UnsafeError(address, cause, remedy)
+    # Who names the variable means it for this address; what happens to be in the environment is for GitHub.
+    server = "" if token_env else server
+    name = token_env or "GITHUB_TOKEN"
+    token = config.variable(name)
+    if token and (why := git.withheld(address, server)):
+        remedy = "" if token_env else f"; --token-env {name} (the Action: a `token` of your own) sends one all the same"
+        typer.echo(f"note: the token {name} is not sent to {address}: {why}{remedy}", err=True)
+        token = ""
+    return branches.Store(address, branch, token, config.whoami())
 
 
 @app.command()
