@@ -295,6 +295,32 @@ def test_products_by_image_digest_name_and_purl(tmp_path: Path, product: Any, ex
     assert told == [("not_affected", True) if expected else ("", False)]
 
 
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [
+        ("pkg:deb/debian/curl?arch=source", [NOTHING, NOT]),
+        ("pkg:deb/debian/curl@7?arch=source", [NOTHING, NOT]),
+        ("pkg:deb/debian/curl@8?arch=source", [NOTHING, NOTHING]),
+        ("pkg:deb/debian/curl", [NOTHING, NOTHING]),  # the package of that name does not stand there
+    ],
+)
+def test_a_part_of_a_source_package_counts_where_what_is_built_of_it_stands(
+    tmp_path: Path, product: str, expected: list[tuple[str, bool]]
+) -> None:
+    """Not reachable in what curl builds is not: not reachable in every image."""
+    place = Place.create(tmp_path / "place", "vex: [v.json]\n")
+    said = statement("not_affected", {"@id": product, "subcomponents": ["pkg:deb/debian/zlib@1"]}, impact_statement="x")
+    (place.folder / "v.json").write_bytes(told_by(said))
+    zlib = entry("pkg:deb/debian/zlib@1", "CVE-2026-0001")
+    scan = write(
+        tmp_path / "s", a=report("a/b:1", "", [zlib]),
+        b=report("a/c:1", "", [zlib, entry("pkg:deb/debian/libcurl4@7", "CVE-2026-0009")]),
+    )  # fmt: skip
+    place.run(scan, NOW)
+    found = verdicts(place)
+    assert [found[f"docker.io/a/{n}", "pkg:deb/debian/zlib", "CVE-2026-0001"] for n in "bc"] == expected
+
+
 def test_a_document_that_fits_nothing_excuses_nothing(tmp_path: Path) -> None:
     document = told_by(statement("fixed", "a/other"), statement("fixed"))
     images = [(f"a/{name}:1.0", "", "1.0-r0") for name in "bcd"]
