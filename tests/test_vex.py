@@ -162,9 +162,9 @@ CASES = [
     Case("cyclonedx/vex-vex.json", [("a/a:1", "", [
         ("pkg:maven/com.fasterxml.jackson.core/jackson-databind@2.10.0", "CVE-2020-25649", "not_affected", "excused"),
         ("pkg:maven/com.fasterxml.jackson.core/jackson-core@2.10.0", "CVE-2020-25649", "", "")])]),
-    Case("cyclonedx/dd-log4j.json", [("a/a:1", "", [
-        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44228", "under_investigation", ""),
-        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44832", "under_investigation", ""),
+    Case("cyclonedx/dd-log4j.json", [("a/a:1", "", [  # it is about a file on somebody's disk, not about images
+        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44228", "", ""),
+        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44832", "", ""),
         ("pkg:maven/org.apache.logging.log4j/log4j-api@2.13.2", "CVE-2021-44228", "", "")])]),
 ]  # fmt: skip
 
@@ -472,7 +472,9 @@ def test_a_version_that_is_not_listed_is_not_meant(tmp_path: Path) -> None:
         ({"type": "container", "purl": f"pkg:oci/x@{OTHER}"}, [NOT, NOTHING, NOTHING]),
         ({"type": "application", "purl": "pkg:npm/shop@2"}, [NOTHING, NOTHING, NOT]),
         ({"type": "application", "purl": "pkg:npm/shop@3"}, [NOTHING, NOTHING, NOTHING]),
-        ({"type": "application", "name": "Shop"}, [NOT, NOT, NOT]),
+        ({"type": "application", "name": "Shop"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "container", "name": ":"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "application", "purl": "pkg:deb/debian/shop?arch=amd64"}, [NOTHING, NOTHING, NOTHING]),
         (None, [NOT, NOT, NOT]),
     ],
 )
@@ -499,6 +501,33 @@ def test_what_is_part_of_an_image_is_judged_in_that_image(
     found = verdicts(place)
     here = [found[f"docker.io/a/{name}", "pkg:apk/alpine/zlib", "CVE-2026-0001"] for name in "bcd"]
     assert here == expected
+
+
+LOG4J = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"
+SHOP = {"type": "application", "name": "shop"}
+INNER = {"type": "library", "bom-ref": LOG4J, "purl": LOG4J}
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"metadata": {"component": SHOP}, "components": [{**INNER, "bom-ref": "z"}]},
+        {"metadata": {"component": SHOP}, "components": [INNER]},
+        {"metadata": {"component": SHOP}, "components": [{"type": "library", "bom-ref": LOG4J}]},
+        {"metadata": {"component": SHOP}},
+        {"metadata": {"component": {**SHOP, "components": [INNER]}}},
+        {"metadata": {"component": "shop"}, "components": [INNER]},
+        {"components": [{**SHOP, "components": [INNER]}]},
+        {"components": [{"type": "container", "name": ":", "components": [INNER]}]},
+    ],
+)
+def test_what_is_part_of_something_that_cannot_be_matched_is_told_and_excuses_nothing(
+    described: dict[str, Any],
+) -> None:
+    ref = "z" if "'z'" in str(described) else LOG4J
+    [document], faults = vex.read([("v.json", cyclonedx(vulnerabilities=[vulnerable({"ref": ref})], **described))])
+    assert (faults, [s.products for s in document.statements]) == ([], [()])
+    assert document.unmatched == (ref,)
 
 
 @pytest.mark.parametrize(
