@@ -503,6 +503,101 @@ def test_what_is_part_of_an_image_is_judged_in_that_image(
     assert here == expected
 
 
+@pytest.mark.parametrize(
+    ("subject", "versions", "expected"),
+    [
+        ("a/b:1", [{"version": "1.4"}], NOTHING),
+        ("a/b:1", [{"version": "1.5"}], NOT),
+        ("a/b:2", [{"version": "1.5"}], NOTHING),
+        ("a/b:2", [{"version": "1"}], NOTHING),  # the version of the package, not the tag of the image
+        ("a/b:1", [{"range": "vers:apk/>=1.4"}], NOT),
+        ("a/b:1", [{"range": "vers:apk/<1.4"}], NOTHING),
+        ("a/b:2", [{"range": "vers:apk/>=1.4"}], NOTHING),
+    ],
+)
+def test_versions_of_a_part_of_an_image_are_the_versions_of_the_part(
+    tmp_path: Path, subject: str, versions: list[dict[str, str]], expected: tuple[str, bool]
+) -> None:
+    whole = {"component": {"type": "container", "name": subject}}
+    affects = {"ref": "z", "versions": versions}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects)], components=COMPONENTS[:1], metadata=whole)
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "expected"),
+    [
+        ("a/b", [{"version": "1"}], NOT),
+        ("a/b", [{"version": "2"}], NOTHING),
+        ("a/b:2", [{"version": "1"}], NOTHING),
+        ("a/b", [{"range": "vers:generic/>=5"}], NOTHING),
+        ("a/b", [{"range": "vers:generic/>=1"}], NOTHING),  # tags have no order
+    ],
+)
+def test_versions_of_an_image_are_its_tags_and_a_range_of_them_cannot_be_matched(
+    tmp_path: Path, name: str, versions: list[dict[str, str]], expected: tuple[str, bool]
+) -> None:
+    image = {"type": "container", "bom-ref": "i", "name": name}
+    affects = {"ref": "i", "versions": versions}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects)], components=[image])
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [expected]
+    [read], _ = vex.read([("v.json", document)])
+    assert bool(read.unmatched) == ("range" in versions[0])
+
+
+def test_subcomponents_of_a_whole_statement_narrow_it(tmp_path: Path) -> None:
+    """As OpenVEX had them before 0.2.0."""
+    for number, (part, expected) in enumerate([("pkg:apk/alpine/xz", NOTHING), ("pkg:apk/alpine/zlib", NOT)]):
+        said = statement("not_affected", "a/b", subcomponents=[part], impact_statement="x")
+        assert judged(tmp_path / str(number), told_by(said), ("a/b:1", "", "1.5")) == [expected]
+
+
+NAMES = [
+    "pkg:deb/x/n", "pkg:deb/x/n@1", "pkg:deb/x/n?arch=source", "pkg:deb/x/n@1?arch=src", "pkg:deb/x/n?arch=amd64",
+    "pkg:golang/x/n", "pkg:oci/n", "pkg:oci/n?tag=1", f"pkg:oci/n@{FFFF}", "pkg:oci/n?repository_url=x/n",
+    "pkg:docker/n", "x/n", "x/n:1", f"x/n@{FFFF}", "", ":", "/", ":1", f"@{FFFF}", "x/", "pkg:", "pkg:oci/",
+    "n", "urn:n", "cpe:/a:n", "k8s://c/n/Deployment/n", "file://n",
+]  # fmt: skip
+PART = "pkg:apk/alpine/zlib@1.5"
+SEVERAL = [[], [{"version": "1.5"}], [{"range": "vers:apk/*"}], [{"version": "1"}], [{}]]
+
+
+def test_a_statement_that_names_a_product_never_excuses_what_shares_nothing_with_it(tmp_path: Path) -> None:
+    """Each way to name a product, in each place where one can be named; the scan holds nothing of that name."""
+    documents = []
+    for name in NAMES:
+        products = (
+            {"@id": name},
+            {"@id": name, "identifiers": {"purl": name}},
+            {"@id": name, "hashes": {"sha-256": FFFF}},
+        )
+        for product in (name, *products):
+            below = {**({"@id": product} if isinstance(product, str) else product), "subcomponents": [PART]}
+            told = (statement("fixed", product), statement("fixed", below),
+                    statement("fixed", product, subcomponents=[PART]))  # fmt: skip
+            documents += [told_by(said) for said in told]
+        for kind in ("application", "container", "library", "file"):
+            for subject in ({"type": kind, "name": name}, {"type": kind, "name": "n", "purl": name},
+                            {"type": kind, "name": "n", "bom-ref": name}):  # fmt: skip
+                within = {"bom-ref": "z", "type": "library", "purl": PART}
+                for shape in ({"metadata": {"component": subject}, "components": [within]},
+                              {"metadata": {"component": {**subject, "components": [within]}}},
+                              {"components": [{**subject, "components": [within]}]}):  # fmt: skip
+                    affects = [
+                        {"ref": ref, **({"versions": v} if v else {})} for v in SEVERAL for ref in ("z", PART, name)
+                    ]
+                    if "metadata" not in shape:  # there a purl that is no component is told of nothing
+                        affects = [a for a in affects if a["ref"] != PART]
+                    documents.append(cyclonedx(vulnerabilities=[vulnerable(*affects)], **shape))
+    place = Place.create(tmp_path / "place", "vex: [v/*.json]\n")
+    (place.folder / "v").mkdir()
+    for number, document in enumerate(documents):
+        (place.folder / "v" / f"{number}.json").write_bytes(document)
+    scan = write(tmp_path / "s", a=report("q/w:1", OTHER, [entry(PART, "CVE-2026-0001")]))
+    place.run(scan, NOW)
+    assert list(verdicts(place).values()) == [NOTHING]
+
+
 LOG4J = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"
 SHOP = {"type": "application", "name": "shop"}
 INNER = {"type": "library", "bom-ref": LOG4J, "purl": LOG4J}

@@ -97,10 +97,10 @@ def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document
         products: list[Product] = []
         for affected in entry.get("affects") or [{}]:
             product = _meant(affected, here, boms)
-            if product is None:
+            meant = [product] if product is None else _at_versions(product, affected, _STATES[analysis["state"]])
+            products += [p for p in meant if p]
+            if None in meant:
                 unmatched[str(affected.get("ref", "no product at all"))] = None
-            else:
-                products += _at_versions(product, affected, _STATES[analysis["state"]])
         statements.append(_statement(name, value, entry, products))
     refuse(faults, text, "vulnerabilities", "vulnerability")
     return Document(name, tuple(statements), tuple(unmatched))
@@ -205,8 +205,9 @@ def _meant(affected: Mapping[str, Any], here: Bom, boms: Boms) -> Product | None
     return boms.get((link["serial"].lower(), link["version"]), here).meant(link["ref"] or "")
 
 
-def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> list[Product]:
-    """The product at those versions that the status is said of; without `versions`, as it is."""
+def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> list[Product | None]:
+    """The product at those versions that the status is said of; without `versions`, as it is. None: a version that
+    cannot be matched."""
     told = affected.get("versions")
     if not told:
         return [product]
@@ -214,8 +215,10 @@ def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> 
     spans = [(str(v.get("version") or ""), str(v.get("range") or "")) for v in meant]
     if product.version:
         within = any(
-            product.version == version or (span and satisfies(product.package, product.version, span))
+            product.version == version or (span and satisfies(product.name, product.version, span))
             for version, span in spans
         )
         return [product] if within else []
+    if product.tag and not product.name:  # an image at a tag: the list must not move it to another
+        return [product] if any(product.tag == version for version, _ in spans) else []
     return [product.at(version, span) for version, span in spans if version or span]

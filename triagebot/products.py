@@ -57,11 +57,12 @@ class Product:
         """The same content wherever it lies: a digest says it all."""
         return replace(self, asset="", image="", tag="") if self.digest else self
 
-    def at(self, version: str, within: str) -> Product:
-        """The same at one version, or in a range of them; an image's version is its tag."""
-        if self.is_image:
-            return replace(self, tag=version)
-        return replace(self, version=version, within=within)
+    def at(self, version: str, within: str) -> Product | None:
+        """The same at one version, or in a range of them; an image's version is its tag. None for a range of tags: they
+        have no order."""
+        if self.name:
+            return replace(self, version=version, within=within)
+        return replace(self, tag=version) if version and not within else None
 
     def part(self, of: Product) -> Product | None:
         """This package, as a subcomponent of an image or of a package. None where `of` names neither, or this no
@@ -76,9 +77,10 @@ class Product:
         return replace(self, beside=beside if of.package else beside + OF_SOURCE)
 
 
-def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]]:
+def of_openvex(told: Any, common: Any = None, exact: bool = False) -> tuple[list[Product], list[str]]:
     """(products, names that tell none) of the products of an OpenVEX statement.
 
+    `common`: subcomponents of the whole statement, as it was before 0.2.0; they hold for products without their own.
     `exact`: an image with a digest is meant in its repository only, under its tag; else wherever the content lies.
     """
     found: list[Product] = []
@@ -87,7 +89,7 @@ def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]
         products = [p if exact else p.anywhere() for p in _identified(entry)]
         if not products:
             unknown.append(_shown(entry))
-        below = entry.get("subcomponents") if isinstance(entry, dict) else None
+        below = (entry.get("subcomponents") if isinstance(entry, dict) else None) or common
         for product in products:
             if not below:
                 found.append(product)
