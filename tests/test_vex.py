@@ -162,9 +162,9 @@ CASES = [
     Case("cyclonedx/vex-vex.json", [("a/a:1", "", [
         ("pkg:maven/com.fasterxml.jackson.core/jackson-databind@2.10.0", "CVE-2020-25649", "not_affected", "excused"),
         ("pkg:maven/com.fasterxml.jackson.core/jackson-core@2.10.0", "CVE-2020-25649", "", "")])]),
-    Case("cyclonedx/dd-log4j.json", [("a/a:1", "", [
-        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44228", "under_investigation", ""),
-        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44832", "under_investigation", ""),
+    Case("cyclonedx/dd-log4j.json", [("a/a:1", "", [  # it is about a file on somebody's disk, not about images
+        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44228", "", ""),
+        ("pkg:maven/org.apache.logging.log4j/log4j-core@2.13.2", "CVE-2021-44832", "", ""),
         ("pkg:maven/org.apache.logging.log4j/log4j-api@2.13.2", "CVE-2021-44228", "", "")])]),
 ]  # fmt: skip
 
@@ -293,6 +293,32 @@ PLACES = ("registry.example:5000/a/b:1.0", OTHER, "1.0-r0")
 def test_products_by_image_digest_name_and_purl(tmp_path: Path, product: Any, expected: bool) -> None:
     told = judged(tmp_path, told_by(statement("not_affected", product, justification="component_not_present")), PLACES)
     assert told == [("not_affected", True) if expected else ("", False)]
+
+
+@pytest.mark.parametrize(
+    ("product", "expected"),
+    [
+        ("pkg:deb/debian/curl?arch=source", [NOTHING, NOT]),
+        ("pkg:deb/debian/curl@7?arch=source", [NOTHING, NOT]),
+        ("pkg:deb/debian/curl@8?arch=source", [NOTHING, NOTHING]),
+        ("pkg:deb/debian/curl", [NOTHING, NOTHING]),  # the package of that name does not stand there
+    ],
+)
+def test_a_part_of_a_source_package_counts_where_what_is_built_of_it_stands(
+    tmp_path: Path, product: str, expected: list[tuple[str, bool]]
+) -> None:
+    """Not reachable in what curl builds is not: not reachable in every image."""
+    place = Place.create(tmp_path / "place", "vex: [v.json]\n")
+    said = statement("not_affected", {"@id": product, "subcomponents": ["pkg:deb/debian/zlib@1"]}, impact_statement="x")
+    (place.folder / "v.json").write_bytes(told_by(said))
+    zlib = entry("pkg:deb/debian/zlib@1", "CVE-2026-0001")
+    scan = write(
+        tmp_path / "s", a=report("a/b:1", "", [zlib]),
+        b=report("a/c:1", "", [zlib, entry("pkg:deb/debian/libcurl4@7", "CVE-2026-0009")]),
+    )  # fmt: skip
+    place.run(scan, NOW)
+    found = verdicts(place)
+    assert [found[f"docker.io/a/{n}", "pkg:deb/debian/zlib", "CVE-2026-0001"] for n in "bc"] == expected
 
 
 def test_a_document_that_fits_nothing_excuses_nothing(tmp_path: Path) -> None:
@@ -446,7 +472,9 @@ def test_a_version_that_is_not_listed_is_not_meant(tmp_path: Path) -> None:
         ({"type": "container", "purl": f"pkg:oci/x@{OTHER}"}, [NOT, NOTHING, NOTHING]),
         ({"type": "application", "purl": "pkg:npm/shop@2"}, [NOTHING, NOTHING, NOT]),
         ({"type": "application", "purl": "pkg:npm/shop@3"}, [NOTHING, NOTHING, NOTHING]),
-        ({"type": "application", "name": "Shop"}, [NOT, NOT, NOT]),
+        ({"type": "application", "name": "Shop"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "container", "name": ":"}, [NOTHING, NOTHING, NOTHING]),
+        ({"type": "application", "purl": "pkg:deb/debian/shop?arch=amd64"}, [NOTHING, NOTHING, NOTHING]),
         (None, [NOT, NOT, NOT]),
     ],
 )
@@ -473,6 +501,128 @@ def test_what_is_part_of_an_image_is_judged_in_that_image(
     found = verdicts(place)
     here = [found[f"docker.io/a/{name}", "pkg:apk/alpine/zlib", "CVE-2026-0001"] for name in "bcd"]
     assert here == expected
+
+
+@pytest.mark.parametrize(
+    ("subject", "versions", "expected"),
+    [
+        ("a/b:1", [{"version": "1.4"}], NOTHING),
+        ("a/b:1", [{"version": "1.5"}], NOT),
+        ("a/b:2", [{"version": "1.5"}], NOTHING),
+        ("a/b:2", [{"version": "1"}], NOTHING),  # the version of the package, not the tag of the image
+        ("a/b:1", [{"range": "vers:apk/>=1.4"}], NOT),
+        ("a/b:1", [{"range": "vers:apk/<1.4"}], NOTHING),
+        ("a/b:2", [{"range": "vers:apk/>=1.4"}], NOTHING),
+    ],
+)
+def test_versions_of_a_part_of_an_image_are_the_versions_of_the_part(
+    tmp_path: Path, subject: str, versions: list[dict[str, str]], expected: tuple[str, bool]
+) -> None:
+    whole = {"component": {"type": "container", "name": subject}}
+    affects = {"ref": "z", "versions": versions}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects)], components=COMPONENTS[:1], metadata=whole)
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "versions", "expected"),
+    [
+        ("a/b", [{"version": "1"}], NOT),
+        ("a/b", [{"version": "2"}], NOTHING),
+        ("a/b:2", [{"version": "1"}], NOTHING),
+        ("a/b", [{"range": "vers:generic/>=5"}], NOTHING),
+        ("a/b", [{"range": "vers:generic/>=1"}], NOTHING),  # tags have no order
+    ],
+)
+def test_versions_of_an_image_are_its_tags_and_a_range_of_them_cannot_be_matched(
+    tmp_path: Path, name: str, versions: list[dict[str, str]], expected: tuple[str, bool]
+) -> None:
+    image = {"type": "container", "bom-ref": "i", "name": name}
+    affects = {"ref": "i", "versions": versions}
+    document = cyclonedx(vulnerabilities=[vulnerable(affects)], components=[image])
+    assert judged(tmp_path, document, ("a/b:1", "", "1.5")) == [expected]
+    [read], _ = vex.read([("v.json", document)])
+    assert bool(read.unmatched) == ("range" in versions[0])
+
+
+def test_subcomponents_of_a_whole_statement_narrow_it(tmp_path: Path) -> None:
+    """As OpenVEX had them before 0.2.0."""
+    for number, (part, expected) in enumerate([("pkg:apk/alpine/xz", NOTHING), ("pkg:apk/alpine/zlib", NOT)]):
+        said = statement("not_affected", "a/b", subcomponents=[part], impact_statement="x")
+        assert judged(tmp_path / str(number), told_by(said), ("a/b:1", "", "1.5")) == [expected]
+
+
+NAMES = [
+    "pkg:deb/x/n", "pkg:deb/x/n@1", "pkg:deb/x/n?arch=source", "pkg:deb/x/n@1?arch=src", "pkg:deb/x/n?arch=amd64",
+    "pkg:golang/x/n", "pkg:oci/n", "pkg:oci/n?tag=1", f"pkg:oci/n@{FFFF}", "pkg:oci/n?repository_url=x/n",
+    "pkg:docker/n", "x/n", "x/n:1", f"x/n@{FFFF}", "", ":", "/", ":1", f"@{FFFF}", "x/", "pkg:", "pkg:oci/",
+    "n", "urn:n", "cpe:/a:n", "k8s://c/n/Deployment/n", "file://n",
+]  # fmt: skip
+PART = "pkg:apk/alpine/zlib@1.5"
+SEVERAL = [[], [{"version": "1.5"}], [{"range": "vers:apk/*"}], [{"version": "1"}], [{}]]
+
+
+def test_a_statement_that_names_a_product_never_excuses_what_shares_nothing_with_it(tmp_path: Path) -> None:
+    """Each way to name a product, in each place where one can be named; the scan holds nothing of that name."""
+    documents = []
+    for name in NAMES:
+        products = (
+            {"@id": name},
+            {"@id": name, "identifiers": {"purl": name}},
+            {"@id": name, "hashes": {"sha-256": FFFF}},
+        )
+        for product in (name, *products):
+            below = {**({"@id": product} if isinstance(product, str) else product), "subcomponents": [PART]}
+            told = (statement("fixed", product), statement("fixed", below),
+                    statement("fixed", product, subcomponents=[PART]))  # fmt: skip
+            documents += [told_by(said) for said in told]
+        for kind in ("application", "container", "library", "file"):
+            for subject in ({"type": kind, "name": name}, {"type": kind, "name": "n", "purl": name},
+                            {"type": kind, "name": "n", "bom-ref": name}):  # fmt: skip
+                within = {"bom-ref": "z", "type": "library", "purl": PART}
+                for shape in ({"metadata": {"component": subject}, "components": [within]},
+                              {"metadata": {"component": {**subject, "components": [within]}}},
+                              {"components": [{**subject, "components": [within]}]}):  # fmt: skip
+                    affects = [
+                        {"ref": ref, **({"versions": v} if v else {})} for v in SEVERAL for ref in ("z", PART, name)
+                    ]
+                    if "metadata" not in shape:  # there a purl that is no component is told of nothing
+                        affects = [a for a in affects if a["ref"] != PART]
+                    documents.append(cyclonedx(vulnerabilities=[vulnerable(*affects)], **shape))
+    place = Place.create(tmp_path / "place", "vex: [v/*.json]\n")
+    (place.folder / "v").mkdir()
+    for number, document in enumerate(documents):
+        (place.folder / "v" / f"{number}.json").write_bytes(document)
+    scan = write(tmp_path / "s", a=report("q/w:1", OTHER, [entry(PART, "CVE-2026-0001")]))
+    place.run(scan, NOW)
+    assert list(verdicts(place).values()) == [NOTHING]
+
+
+LOG4J = "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1"
+SHOP = {"type": "application", "name": "shop"}
+INNER = {"type": "library", "bom-ref": LOG4J, "purl": LOG4J}
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"metadata": {"component": SHOP}, "components": [{**INNER, "bom-ref": "z"}]},
+        {"metadata": {"component": SHOP}, "components": [INNER]},
+        {"metadata": {"component": SHOP}, "components": [{"type": "library", "bom-ref": LOG4J}]},
+        {"metadata": {"component": SHOP}},
+        {"metadata": {"component": {**SHOP, "components": [INNER]}}},
+        {"metadata": {"component": "shop"}, "components": [INNER]},
+        {"components": [{**SHOP, "components": [INNER]}]},
+        {"components": [{"type": "container", "name": ":", "components": [INNER]}]},
+    ],
+)
+def test_what_is_part_of_something_that_cannot_be_matched_is_told_and_excuses_nothing(
+    described: dict[str, Any],
+) -> None:
+    ref = "z" if "'z'" in str(described) else LOG4J
+    [document], faults = vex.read([("v.json", cyclonedx(vulnerabilities=[vulnerable({"ref": ref})], **described))])
+    assert (faults, [s.products for s in document.statements]) == ([], [()])
+    assert document.unmatched == (ref,)
 
 
 @pytest.mark.parametrize(

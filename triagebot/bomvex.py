@@ -3,12 +3,14 @@ other documents, https://cyclonedx.org/capabilities/bomlink/.
 
 An analysis is made of a component where the document describes it: what is part of an image is judged in that image,
 what is part of another package where that package is. Only what a document describes by itself is meant everywhere.
+What is part of something that cannot be matched, an application without purl, cannot be matched either.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from triagebot.files import suggest
@@ -36,8 +38,27 @@ somebody looked whether the product is; but a version that is affected was not f
 known to be well."""
 _LINK = re.compile(r"^urn:cdx:(?P<serial>[0-9a-fA-F-]{36})/(?P<version>\d+)(?:#(?P<ref>.+))?$")
 
-Boms = Mapping[tuple[str, str], Mapping[str, Product | None]]
-"""The components of documents that others may link to, by serial number and version, then by reference."""
+_NONE = Product()
+"""What is described, but cannot be matched: nothing is a part of it (`Product.part`)."""
+
+
+@dataclass(frozen=True)
+class Bom:
+    """What a document describes. `whole`: its subject, `_NONE` if that cannot be matched; None: it names no subject.
+    `parts`: what each reference means; None: nothing that can be matched."""
+
+    whole: Product | None
+    parts: Mapping[str, Product | None]
+
+    def meant(self, ref: str) -> Product | None:
+        """What a reference means here: a component, or a purl that is no component but part of the same."""
+        if ref in self.parts:
+            return self.parts[ref]
+        return _within(of_ref(ref), self.whole)
+
+
+Boms = Mapping[tuple[str, str], Bom]
+"""Documents that others may link to, by serial number and version."""
 
 
 def is_one(value: Mapping[str, Any]) -> bool:
@@ -45,10 +66,17 @@ def is_one(value: Mapping[str, Any]) -> bool:
     return str(value.get("bomFormat", "")).lower() == "cyclonedx"
 
 
-def bom(value: Mapping[str, Any]) -> tuple[tuple[str, str], Mapping[str, Product | None]]:
-    """How others link to a document, and its components."""
-    serial = str(value.get("serialNumber", "")).rpartition(":")[2].lower()
-    return (serial, str(value.get("version", 1))), dict(_components(value))
+def link(value: Mapping[str, Any]) -> tuple[str, str]:
+    """How others link to a document: serial number and version."""
+    return str(value.get("serialNumber", "")).rpartition(":")[2].lower(), str(value.get("version", 1))
+
+
+def bom(value: Mapping[str, Any]) -> Bom:
+    """What a document describes."""
+    metadata = value.get("metadata")
+    subject = metadata.get("component") if isinstance(metadata, dict) else None
+    whole = None if subject is None else _product(subject) or _NONE
+    return Bom(whole, dict(_components(value, subject, whole)))
 
 
 def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document:
@@ -56,7 +84,7 @@ def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document
     entries = value.get("vulnerabilities") or []
     if not isinstance(entries, list):
         raise Faulty([(1, "field 'vulnerabilities' should be a list")])
-    here = dict(_components(value))
+    here = bom(value)
     faults: list[tuple[int, str]] = []
     statements: list[Statement] = []
     unmatched: dict[str, None] = {}
@@ -69,10 +97,10 @@ def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document
         products: list[Product] = []
         for affected in entry.get("affects") or [{}]:
             product = _meant(affected, here, boms)
-            if product is None:
+            meant = [product] if product is None else _at_versions(product, affected, _STATES[analysis["state"]])
+            products += [p for p in meant if p]
+            if None in meant:
                 unmatched[str(affected.get("ref", "no product at all"))] = None
-            else:
-                products += _at_versions(product, affected, _STATES[analysis["state"]])
         statements.append(_statement(name, value, entry, products))
     refuse(faults, text, "vulnerabilities", "vulnerability")
     return Document(name, tuple(statements), tuple(unmatched))
@@ -130,23 +158,32 @@ def _statement(name: str, value: Mapping[str, Any], entry: Mapping[str, Any], pr
     )  # fmt: skip
 
 
-def _components(value: Mapping[str, Any]) -> Iterator[tuple[str, Product | None]]:
+def _components(value: Mapping[str, Any], subject: Any, whole: Product | None) -> Iterator[tuple[str, Product | None]]:
     """Each component by its reference, in what it is part of: an image, another package, or nothing that is told."""
-    metadata = value.get("metadata")
-    subject = metadata.get("component") if isinstance(metadata, dict) else None
-    whole = of_component(subject) if isinstance(subject, dict) else None
     waiting: list[tuple[Any, Product | None]] = [(subject, None), *_below(value, whole)]
     while waiting:
         component, of = waiting.pop()
         if not isinstance(component, dict):
             continue
-        product = of_component(component)
-        is_whole = component is subject or (product is not None and product.is_image)
-        waiting += _below(component, product if is_whole else of)
-        if product and of and not product.is_image:
-            product = product.part(of)
+        product = _product(component)
+        is_image = product.is_image if product else component.get("type") == "container"
+        waiting += _below(component, (product or _NONE) if is_image or of is None else of)
         if isinstance(component.get("bom-ref"), str):
-            yield component["bom-ref"], product
+            yield component["bom-ref"], _within(product, of)
+
+
+def _product(component: Any) -> Product | None:
+    """What a component is by itself; its reference may be its purl."""
+    if not isinstance(component, dict):
+        return None
+    return of_component(component) or of_ref(str(component.get("bom-ref", "")))
+
+
+def _within(product: Product | None, of: Product | None) -> Product | None:
+    """A product as part of what it stands in; an image, and the subject, stand by themselves."""
+    if product is None or of is None or product.is_image or product == of:
+        return product
+    return product.part(of)
 
 
 def _below(value: Mapping[str, Any], of: Product | None) -> list[tuple[Any, Product | None]]:
@@ -154,20 +191,23 @@ def _below(value: Mapping[str, Any], of: Product | None) -> list[tuple[Any, Prod
     return [(component, of) for component in (listed if isinstance(listed, list) else ())]
 
 
-def _meant(affected: Mapping[str, Any], here: Mapping[str, Product | None], boms: Boms) -> Product | None:
-    """What an entry of `affects` means: a component here or in another document, or a purl."""
+def _meant(affected: Mapping[str, Any], here: Bom, boms: Boms) -> Product | None:
+    """What an entry of `affects` means: a component here or in another document, or a purl.
+
+    Of a document that is linked to and was not given only the purl is known.
+    """
     ref = affected.get("ref")
     if not isinstance(ref, str):
         return None
     link = _LINK.match(ref)
-    product = here.get(ref)
-    if link and product is None:
-        product = boms.get((link["serial"].lower(), link["version"]), {}).get(link["ref"] or "")
-    return product or of_ref(link["ref"] or "" if link else ref)
+    if link is None or ref in here.parts:
+        return here.meant(ref)
+    return boms.get((link["serial"].lower(), link["version"]), here).meant(link["ref"] or "")
 
 
-def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> list[Product]:
-    """The product at those versions that the status is said of; without `versions`, as it is."""
+def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> list[Product | None]:
+    """The product at those versions that the status is said of; without `versions`, as it is. None: a version that
+    cannot be matched."""
     told = affected.get("versions")
     if not told:
         return [product]
@@ -175,8 +215,10 @@ def _at_versions(product: Product, affected: Mapping[str, Any], status: str) -> 
     spans = [(str(v.get("version") or ""), str(v.get("range") or "")) for v in meant]
     if product.version:
         within = any(
-            product.version == version or (span and satisfies(product.package, product.version, span))
+            product.version == version or (span and satisfies(product.name, product.version, span))
             for version, span in spans
         )
         return [product] if within else []
+    if product.tag and not product.name:  # an image at a tag: the list must not move it to another
+        return [product] if any(product.tag == version for version, _ in spans) else []
     return [product.at(version, span) for version, span in spans if version or span]

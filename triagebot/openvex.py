@@ -39,7 +39,7 @@ def read(name: str, value: Mapping[str, Any], text: str) -> Document:
         faults += [(number, said) for said in wrong]
         if not wrong:
             own = OWN_NOTE.match(str(entry.get("status_notes", ""))) is not None
-            products, unknown = of_openvex(entry.get("products") or (), exact=own)
+            products, unknown = of_openvex(entry.get("products") or (), entry.get("subcomponents"), exact=own)
             unmatched.update(dict.fromkeys(unknown if entry.get("products") else ["no product at all"]))
             statements.append(_statement(name, value, entry, products))
     refuse(faults, text, "statements", "statement")
@@ -64,6 +64,8 @@ def _faults(entry: Any) -> list[str]:
     products = entry.get("products")
     if products is not None and not isinstance(products, list):
         found.append("products: should be a list")
+    if not isinstance(entry.get("subcomponents"), list | None):
+        found.append("subcomponents: should be a list")
     for product in products if isinstance(products, list) else ():
         if isinstance(product, dict) and not isinstance(product.get("subcomponents"), list | None):
             found.append("products: subcomponents: should be a list")

@@ -20,6 +20,8 @@ without one the purl would be taken for more than it says."""
 _WITH_EPOCH = ("deb", "rpm")
 _SOURCE_ARCH = ("source", "src")
 _EVERY_ARCH = (*_SOURCE_ARCH, "all", "any", "noarch")
+OF_SOURCE = "?arch=source"
+"""What tells a source package from the package of the same name that is built from it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Product:
 
     `asset`: the image repository; `image`: its last part alone, where no registry is named; `package`: without
     version; `origin`: likewise, a source package; `beside`: a package (`@` its version, where that is told) that must
-    stand in the same image; `within`: a range of versions (https://github.com/package-url/vers-spec).
+    stand in the same image, `OF_SOURCE` behind it if it is the source of one; `within`: a range of versions (https://github.com/package-url/vers-spec).
     """
 
     asset: str = ""
@@ -46,26 +48,39 @@ class Product:
         """It names an image, not a package."""
         return bool(self.asset or self.image or self.digest)
 
+    @property
+    def name(self) -> str:
+        """The package that it names, built or as source; empty where it names none."""
+        return self.package or self.origin
+
     def anywhere(self) -> Product:
         """The same content wherever it lies: a digest says it all."""
         return replace(self, asset="", image="", tag="") if self.digest else self
 
-    def at(self, version: str, within: str) -> Product:
-        """The same at one version, or in a range of them; an image's version is its tag."""
-        if self.is_image:
-            return replace(self, tag=version)
-        return replace(self, version=version, within=within)
+    def at(self, version: str, within: str) -> Product | None:
+        """The same at one version, or in a range of them; an image's version is its tag. None for a range of tags: they
+        have no order."""
+        if self.name:
+            return replace(self, version=version, within=within)
+        return replace(self, tag=version) if version and not within else None
 
-    def part(self, of: Product) -> Product:
-        """This, as a subcomponent of an image or of a package."""
+    def part(self, of: Product) -> Product | None:
+        """This package, as a subcomponent of an image or of a package. None where `of` names neither, or this no
+        package: what is told of a part is never said of more."""
+        if self.is_image or not self.name:
+            return None
         if of.is_image:
             return replace(of, package=self.package, origin=self.origin, version=self.version, within=self.within)
-        return replace(self, beside=f"{of.package}@{of.version}" if of.version else of.package)
+        if not of.name:
+            return None
+        beside = f"{of.name}@{of.version}" if of.version else of.name
+        return replace(self, beside=beside if of.package else beside + OF_SOURCE)
 
 
-def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]]:
+def of_openvex(told: Any, common: Any = None, exact: bool = False) -> tuple[list[Product], list[str]]:
     """(products, names that tell none) of the products of an OpenVEX statement.
 
+    `common`: subcomponents of the whole statement, as it was before 0.2.0; they hold for products without their own.
     `exact`: an image with a digest is meant in its repository only, under its tag; else wherever the content lies.
     """
     found: list[Product] = []
@@ -74,13 +89,13 @@ def of_openvex(told: Any, exact: bool = False) -> tuple[list[Product], list[str]
         products = [p if exact else p.anywhere() for p in _identified(entry)]
         if not products:
             unknown.append(_shown(entry))
-        below = entry.get("subcomponents") if isinstance(entry, dict) else None
+        below = (entry.get("subcomponents") if isinstance(entry, dict) else None) or common
         for product in products:
             if not below:
                 found.append(product)
             for part in below or ():
-                parts = [p for p in _identified(part) if not p.is_image]
-                found += [p.part(product) for p in parts]
+                parts = [meant for p in _identified(part) if (meant := p.part(product))]
+                found += parts
                 unknown += [] if parts else [_shown(part)]
     return list(dict.fromkeys(found)), unknown
 

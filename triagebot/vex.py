@@ -5,12 +5,11 @@ A document with a fault is refused as a whole: half of what a supplier said is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from triagebot import bomvex, openvex
 from triagebot.jsonplaces import Faulty, document
-from triagebot.products import Product
 from triagebot.statements import Document
 
 
@@ -18,7 +17,7 @@ def read(files: Sequence[tuple[str, bytes]]) -> tuple[list[Document], list[tuple
     """(documents, faults by file) of these files, in their order. Links between CycloneDX files are followed."""
     told: list[tuple[str, Any, str]] = []
     faults: list[tuple[str, Faulty]] = []
-    boms: dict[tuple[str, str], Mapping[str, Product | None]] = {}
+    boms: dict[tuple[str, str], bomvex.Bom] = {}
     for name, data in files:
         try:
             value, text = _decoded(data)
@@ -27,8 +26,7 @@ def read(files: Sequence[tuple[str, bytes]]) -> tuple[list[Document], list[tuple
             continue
         told.append((name, value, text))
         if bomvex.is_one(value):
-            link, components = bomvex.bom(value)
-            boms[link] = components
+            boms[bomvex.link(value)] = bomvex.bom(value)
     documents = []
     for name, value, text in told:
         try:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from triagebot.model import FINDING, TIME, Schema
-from triagebot.products import FIELDS, rows
+from triagebot.products import FIELDS, OF_SOURCE, rows
 from triagebot.statements import Statement
 from triagebot.versions import satisfies
 
@@ -75,9 +75,7 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
             image=pl.when(pl.col("asset").str.contains("://", literal=True))  # a workload or a file: no repository
             .then(pl.lit(""))
             .otherwise(pl.col("asset").str.extract(r"([^/]+)$").fill_null("")),
-            origin=pl.when(pl.col("source_package") != "").then(
-                pl.col("package").str.extract(r"^(.*/)").fill_null("") + pl.col("source_package")
-            ).otherwise(pl.lit("")),
+            origin=_origin(),
             bare_version=_bare_version(),
         )
     )  # fmt: skip
@@ -100,6 +98,12 @@ def _bare_version() -> pl.Expr:
     """The installed version as products spell it: Go's goes without its `v`."""
     is_go = pl.col("package").str.starts_with("pkg:golang/")
     return pl.when(is_go).then(pl.col("installed_version").str.strip_prefix("v")).otherwise("installed_version")
+
+
+def _origin() -> pl.Expr:
+    """The source package, as a purl without version; empty where it is not told."""
+    named = pl.col("package").str.extract(r"^(.*/)").fill_null("") + pl.col("source_package")
+    return pl.when(pl.col("source_package") != "").then(named).otherwise(pl.lit(""))
 
 
 def _table(statements: Sequence[Statement]) -> pl.DataFrame:
@@ -142,10 +146,13 @@ def _beside(found: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     """Statements on a part of a package count where that package is known to stand in the same image."""
     if not (found["beside_"] != "").any():
         return found
-    named = shown.select("asset", "tag", "package", version=_bare_version())
+    named = shown.select("asset", "tag", "package", version=_bare_version(), origin=_origin())
+    ways = ("{}", "package", ""), ("{}@{}", "package", ""), ("{}", "origin", OF_SOURCE), ("{}@{}", "origin", OF_SOURCE)
     known = pl.concat([
-        named.select("asset", "tag", beside_="package"),
-        named.select("asset", "tag", beside_=pl.format("{}@{}", "package", "version")),
+        named.filter(pl.col(name) != "").select(
+            "asset", "tag", beside_=pl.format(way + mark, *(name, "version")[: way.count("{}")])
+        )
+        for way, name, mark in ways
     ]).unique()  # fmt: skip
     stands = found.join(known, on=["asset", "tag", "beside_"], how="semi")
     return pl.concat([found.filter(pl.col("beside_") == ""), stands])
