@@ -315,3 +315,13 @@ def test_a_stream_that_there_is_not_cannot_end(call: Call, scan: Path) -> None:
     call("run", scan)
     told = call("run", "--end-stream", "--stream", "prdo", code=2)
     assert "--stream prdo: no scan of this stream is recorded" in told.stderr
+
+
+def test_faults_of_the_machine_are_one_line(call: Call, scan: Path, tmp_path: Path) -> None:
+    call("run", scan)
+    assert "--out .: is a folder; name a file" in call("report", "--out", ".", code=2).stderr
+    (tmp_path / "file").write_text("")
+    (tmp_path / "triagebot.yaml").write_text("history: file\n")
+    told = call("run", scan, code=2).stderr.splitlines()
+    assert len(told) == 1
+    assert str(tmp_path / "file") in told[0]

@@ -12,7 +12,7 @@ import typer
 from triagebot import __version__
 from triagebot.cli import asks, runs, setting_up
 from triagebot.cli.base import app, is_logged_as_json, note
-from triagebot.errors import TriagebotError
+from triagebot.errors import InputError, TriagebotError
 
 __all__ = ["app", "asks", "main", "runs", "setting_up"]
 
@@ -32,6 +32,10 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:  # of this machine, wherever it was met: where and why says more than the way there
+        place, cause = error.filename or "this machine", error.strerror or error
+        sys.stderr.write(f"triagebot: {place}: {cause}; see that it is there, what it is, and who may write to it\n")
+        sys.exit(InputError.exit_code)
 
 
 @app.callback(invoke_without_command=True)

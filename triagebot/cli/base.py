@@ -139,6 +139,8 @@ def write(path: Path, content: str | bytes) -> None:
     """Write a file aside, then rename it. Raises `InputError` where it cannot be."""
     from triagebot.errors import InputError
 
+    if not path.name:
+        raise InputError(f"--out {path}", "is a folder", "name a file")
     aside = path.with_name(f".{path.name}.new")
     try:
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
