@@ -119,7 +119,8 @@ def _secrets(place: Place) -> Sequence[str]:
 
 
 _NEWEST = (
-    'scan="${CHOSEN:-$(find "$SCANS" -mindepth 1 -maxdepth 1 -not -name \'.*\' | sort --version-sort | tail -n 1)}"'
+    'scan="${CHOSEN:-$(find "$SCANS" -mindepth 1 -maxdepth 1 -not -name \'.*\' '
+    "\\( -type d -o -name '*.tar.gz' \\) | sort --version-sort | tail -n 1)}\""
 )
 _ONE = 'scan="${CHOSEN:-$SCANS}"'
 
