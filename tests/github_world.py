@@ -37,7 +37,9 @@ class World:
 
     folder: Path
     github: Github
-    start: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    start: datetime = field(
+        default_factory=lambda: datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
+    )
     settings: str = SETTINGS
     told: Told = field(default_factory=lambda: Told({}))
     mark: int = 0
