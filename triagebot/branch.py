@@ -37,7 +37,7 @@ TRIES = 8
 
 @dataclass(frozen=True)
 class Pulled:
-    """What the last pull noted: where from, what was there, and the hold, if it has one."""
+    """What the last pull or push noted: where from, what there was in folders of ours, and the hold, if it has one."""
 
     remote: str
     branch: str
@@ -100,7 +100,7 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
         try:
             commit = git.fetch(store.ref)
             changed = _united(git, commit, kept, before.files) if commit else []
-            _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit), held))
+            _note(kept, Pulled(store.remote, store.branch, commit, kept.among(git.files(commit)), held))
         except BaseException:
             if held:
                 _release(store, git, held)
@@ -109,7 +109,10 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 
 
 def push(store: Store, kept: Kept) -> bool:
-    """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united."""
+    """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united.
+
+    What lies there in no folder of ours, such as tickets of a tracker that other settings name, stays as it is.
+    """
     noted = _noted(store, kept)
     with repository(store.remote, store.token) as git:
         try:
@@ -146,18 +149,19 @@ def _pushed(store: Store, git: Git, kept: Kept, noted: Pulled) -> bool:
         return False  # nothing was pulled and nothing run
     for _ in range(TRIES):
         commit = git.fetch(store.ref)
-        if commit and commit != noted.commit:
+        there = kept.among(git.files(commit))
+        if commit and there != noted.files:  # also where the settings name more folders than they did
             _united(git, commit, kept, noted.files)
-        tree = git.tree(kept.files())
+        tree = git.tree(kept.files(), commit, list(there))
         if commit and tree == git.tree_of(commit):
-            _note(kept, Pulled(store.remote, store.branch, commit, git.files(commit)))
+            _note(kept, Pulled(store.remote, store.branch, commit, there))
             return False
         made = git.commit(tree, [commit] if commit else [], "triagebot: what the last run knows [skip ci]")
         refused = git.push(f"{made}:{store.ref}")
         if not refused:
-            _note(kept, Pulled(store.remote, store.branch, made, git.files(made)))
+            _note(kept, Pulled(store.remote, store.branch, made, kept.among(git.files(made))))
             return True
-        noted = Pulled(store.remote, store.branch, commit, git.files(commit), noted.hold)
+        noted = Pulled(store.remote, store.branch, commit, there, noted.hold)
         if git.asked(store.ref) == commit:
             remedy = "give the token `contents: write`, and let it push to this branch"
             raise GitError(store.remote, f"the branch {store.branch} cannot be pushed: {refused}", remedy)

@@ -12,7 +12,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,12 +88,15 @@ class Git:
         self.call("read-tree", commit, env=index)
         self.call("--work-tree", str(folder), "checkout-index", "--all", "--force", env=index)
 
-    def tree(self, files: Mapping[str, Path]) -> str:
-        """These files as a tree, by the names that they have in it."""
+    def tree(self, files: Mapping[str, Path], commit: str = "", without: Collection[str] = ()) -> str:
+        """These files as a tree, by the names that they have in it; with them what a commit has but `without`."""
         index = {"GIT_INDEX_FILE": str(self.folder / f"index-{time.monotonic_ns()}")}
+        if commit:
+            self.call("read-tree", commit, env=index)
+        told = "".join(f"0 {_NOTHING}\t{name}\0" for name in without)
         ids = self._stored(list(files.values()))
-        told = "".join(f"100644 {blob}\t{name}\0" for name, blob in zip(files, ids, strict=True))
-        self.call("update-index", "-z", "--add", "--index-info", told=told, env=index)
+        told += "".join(f"100644 {blob}\t{name}\0" for name, blob in zip(files, ids, strict=True))
+        self.call("update-index", "-z", "--add", "--replace", "--index-info", told=told, env=index)
         return self.call("write-tree", env=index)[0].strip()
 
     def _stored(self, paths: list[Path]) -> list[str]:
@@ -136,6 +139,9 @@ class Git:
         ]
         return (rejected[0] if rejected else said) if said else ""
 
+
+_NOTHING = "0" * 40
+"""Told as the id of a file that is to leave: https://git-scm.com/docs/git-update-index#_using_index_info"""
 
 _IDENTITY = {
     name: value

@@ -50,6 +50,10 @@ class Kept:
                 return folder / name.removeprefix(f"{under}/")
         return None
 
+    def among(self, ids: Ids) -> dict[str, str]:
+        """Those of a copy that belong into a folder of ours; the others are not ours to judge."""
+        return {name: held for name, held in ids.items() if self.path(name) is not None}
+
     def files(self) -> dict[str, Path]:
         """Every file, but what is only a shortcut or of this machine."""
         found = {}
