@@ -118,8 +118,7 @@ def test_a_run_between_imports_changes_nothing_of_it(
     """What is cached in between is not taken for what it no longer is."""
     other = Place.create(tmp_path / "place")
     for scan in ORDERS[order](scans):
-        imported(other, [scan])
-        other.run(scan, NOW, record_only=True)
+        imported(other, [scan, scan])
         History(other.history).state("main")
         History(other.history).trail("main", keep=True)
     assert same(in_order, other)
@@ -212,14 +211,6 @@ def test_an_import_asks_no_tracker_and_needs_no_token(scans: list[Path], tmp_pat
     settings = "trackers: {default: {type: github, repo: acme/platform, token_env: NO_SUCH_TOKEN}}\n"
     place = Place.create(tmp_path / "place", settings)
     assert imported(place, scans[:2]) == []
-
-
-def test_reports_that_do_not_say_when_they_were_made_are_warned_of(tmp_path: Path) -> None:
-    place = Place.create(tmp_path / "place")
-    scan = write(tmp_path / "1.2.0", one=trivy("shop/app:1", [vulnerability("CVE-2026-0001")]))
-    (said,) = imported(place, [scan])
-    assert said == "the reports of 1.2.0 do not say when they were made: it counts as taken now (--taken-at says when)"
-    assert imported(place, [scan], taken_at=START, label="1.1.0", stream="other") == []
 
 
 def test_a_scan_that_was_set_aside_is_not_let_in_by_being_old(scans: list[Path], tmp_path: Path) -> None:

@@ -74,5 +74,5 @@ class Beliefs:
 
 
 def _name(accepted: Sequence[Snapshot]) -> str:
-    said = "\n".join([_VERSION, pl.__version__, *(s.name for s in accepted)])
+    said = "\n".join([_VERSION, pl.__version__, *(s.stamp for s in accepted)])
     return f"{accepted[-1].stream}-{hashlib.sha256(said.encode()).hexdigest()[:16]}"

@@ -64,13 +64,13 @@ class History:
         self.written()
         return self._snapshots.of(stream)
 
-    def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
+    def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...], anew: bool = False) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.
 
-        It is written beside what follows: `written` waits for it.
+        `anew`: it is replaced, since its time was wrong. It is written beside what follows: `written` waits for it.
         """
         name = snapshot_name(scan, content)
-        if not self._snapshots.holds(name):
+        if anew or not self._snapshots.holds(name):
             self._tasks.append(self._writer.submit(self._snapshots.store, name, scan, scope, reasons))
         return name
 
@@ -84,9 +84,9 @@ class History:
 
     # -- belief ------------------------------------------------------------------------------------------
 
-    def state(self, stream: str, keep_cache: bool = True) -> State:
-        """Replay the accepted scans of a stream, from the newest cached point on."""
-        accepted = [s for s in self.snapshots(stream) if s.accepted]
+    def state(self, stream: str, keep_cache: bool = True, without: str = "") -> State:
+        """Replay the accepted scans of a stream, from the newest cached point on. `without`: as if this were none."""
+        accepted = [s for s in self.snapshots(stream) if s.accepted and s.name != without]
         state = State(Belief.nothing(), pl.DataFrame(schema={"change": pl.String}), Arithmetic(), None)
         start = 0
         for at in range(len(accepted), 0, -1):
@@ -101,7 +101,7 @@ class History:
             state = State(step.belief, step.changes, step.arithmetic, accepted[at])
         if keep_cache and start < len(accepted):
             self._beliefs.keep(accepted, state)
-            self._steps.tidy(stream, [s.name for s in accepted])
+            self._steps.tidy(stream, [s.stamp for s in accepted])
         return state
 
     def keep(self, stream: str, state: State, before: Belief, step: Step, scan: Scan) -> None:
@@ -115,7 +115,7 @@ class History:
             self._beliefs.keep(accepted, state)
             if state.last and accepted[-1].name == state.last.name:  # not so where two scans are of the same moment
                 self._keep_step(accepted, before, step, scan)
-            self._steps.tidy(stream, [s.name for s in accepted])
+            self._steps.tidy(stream, [s.stamp for s in accepted])
 
         self._tasks.append(self._writer.submit(cache))
 
@@ -140,7 +140,7 @@ class History:
     def _walked(self, stream: str, start: int, keep: bool) -> list[tuple[Point, pl.DataFrame | None]]:
         """Every point, and the events of those from `start` on."""
         accepted = [s for s in self.snapshots(stream) if s.accepted]
-        names = [s.name for s in accepted]
+        names = [s.stamp for s in accepted]
         found: list[tuple[Point, pl.DataFrame | None]] = []
         for at in range(len(accepted)):
             point = self._steps.point(stream, names[: at + 1])
@@ -159,13 +159,13 @@ class History:
             point = trend.point(step, scan, self._sources)
             table = trend.events(belief, step, scan, self._sources)
             if keep:
-                self._steps.keep(snapshot.stream, [s.name for s in accepted[: at + 1]], point, table)
+                self._steps.keep(snapshot.stream, [s.stamp for s in accepted[: at + 1]], point, table)
             found.append((point, table))
             belief = step.belief
         return found
 
     def _keep_step(self, accepted: list[Snapshot], before: Belief, step: Step, scan: Scan) -> None:
-        names, stream = [s.name for s in accepted], accepted[-1].stream
+        names, stream = [s.stamp for s in accepted], accepted[-1].stream
         if self._steps.point(stream, names) is None:
             table = trend.events(before, step, scan, self._sources)
             self._steps.keep(stream, names, trend.point(step, scan, self._sources), table)

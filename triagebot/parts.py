@@ -28,7 +28,7 @@ OF_IMAGE = ["asset", "tag", "digest", "scanner", "scanned_at"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a scan is to be read. `image_paths`: templates such as `docker/{image}/snyk.json`."""
+    """How a scan is to be read. `image_paths`: templates such as `docker/{image}/snyk.json`; `past`: it may be old."""
 
     now: datetime
     taken_at: datetime | None = None
@@ -36,11 +36,13 @@ class Reading:
     stream: str = "main"
     image_paths: tuple[str, ...] = ("docker/{image}/snyk.json",)
     rewrites: tuple[tuple[str, str], ...] = ()
+    past: bool = False
 
 
 @dataclass
 class Part:
-    """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage.
+    """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage,
+    whose `scanned_at` is null where the report does not say.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
     not be read; `left_out`: how many raw entries are not in the tables, by rule.
@@ -149,8 +151,6 @@ class _Tables:
             self.errors.append(ReportError(name, error.cause, error.remedy))
             self._cover(said, name, Report(""), error=error.cause)
         self.digests.append(hashlib.sha256(msgspec.json.encode([said.rows, said.counts, said.coverage])).digest())
-        for covered in said.coverage:
-            covered["scanned_at"] = covered["scanned_at"] or self.reading.taken_at or self.reading.now
         self.files.append(said)
 
     def _add(self, said: _Said, name: str, report: Report) -> None:

@@ -1,8 +1,13 @@
-"""Takes a scan into the history: once, in its place among the others, and not if it is suspect."""
+"""Takes a scan into the history: once, in its place among the others, and not if it is suspect.
+
+A scan that was recorded with a wrong time moves when a person says when it was taken: it is then taken in like a
+new one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -21,17 +26,22 @@ from triagebot.suspicion import suspicion
 def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:
     """Take the scan into the history, once, unless it is suspect; (state after it, coverage of the last scan).
 
+    `options.taken_at`: what a person said; a scan that was recorded as taken at another time moves.
     Raises `UnsafeError` for a scan that is quarantined.
     """
-    scan = loaded.scan
-    if options.record_only and scan.taken_at == options.now:
-        loaded.notes.append(
-            f"the reports of {scan.label} do not say when they were made: it counts as taken now (--taken-at says when)"
-        )
     scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
-    name = snapshot_name(scan, loaded.content)
+    name = snapshot_name(loaded.scan, loaded.content)
     recorded = {s.name: s for s in history.snapshots(options.stream)}
     held = recorded.get(name)
+    moved = held if held and options.taken_at not in (None, held.taken_at) else None
+    if moved:
+        del recorded[name]
+        held = None
+    if held:  # an assumed time is another with each run; it stays what it was
+        loaded.scan = replace(loaded.scan, taken_at=held.taken_at)
+    elif loaded.assumed:
+        loaded.notes.append(loaded.assumed)
+    scan = loaded.scan
     if held and not held.accepted and options.accept_drop and not options.dry_run:
         history.accept(name)
         state = history.state(options.stream)
@@ -40,10 +50,13 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
     is_older = last is not None and snapshot.order < last.order
     if last and is_older and options.record_only:
-        return _imported(history, loaded, snapshot, last, options, held)
-    before = history.state(options.stream, keep_cache=not options.dry_run)
+        return _imported(history, loaded, snapshot, last, options, held, moved)
+    before = history.state(options.stream, keep_cache=not (options.dry_run or moved), without=name if moved else "")
     if held and held.accepted:
-        loaded.notes.append(f"scan {scan.label} was recorded before; this is how things stand after the last scan")
+        when = f" as taken at {held.taken_at:%Y-%m-%d %H:%M} (--taken-at TIME moves it)" if loaded.assumed else ""
+        loaded.notes.append(
+            f"scan {scan.label} was recorded before{when}; this is how things stand after the last scan"
+        )
         return before, _last_coverage(history, before, loaded, name)
     if before.last and scan.taken_at < before.last.taken_at:
         raise InputError(
@@ -51,10 +64,12 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
-    trusted = options.accept_drop or options.end_stream
+    trusted = options.accept_drop or options.end_stream or bool(moved and moved.accepted)
     reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
-        history.record(scan, scope, loaded.content, reasons)
+        history.record(scan, scope, loaded.content, reasons, anew=bool(moved))
+    if moved:
+        loaded.notes.append(_moved(moved, snapshot, options))
     if reasons:
         raise _set_aside(scan.label, reasons)
     if is_older and not options.dry_run:  # taken at the same time as the last one
@@ -68,23 +83,37 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
 
 
 def _imported(
-    history: History, loaded: Loaded, snapshot: Snapshot, last: Snapshot, options: Options, held: Snapshot | None
+    history: History,
+    loaded: Loaded,
+    snapshot: Snapshot,
+    last: Snapshot,
+    options: Options,
+    held: Snapshot | None,
+    moved: Snapshot | None,
 ) -> tuple[State, pl.DataFrame]:
     """Take in a scan that comes before the last one; (what it says by itself, its coverage).
 
     What follows from it for all later scans is derived once, by whoever asks next, and not by every import.
     Raises `UnsafeError` for one that was set aside before.
     """
-    if held and not held.accepted:
-        raise _set_aside(held.label, held.reasons)
+    before = held or moved
+    if before and not (before.accepted or options.accept_drop):
+        raise _set_aside(before.label, before.reasons)
     if not (options.dry_run or held):
-        history.record(loaded.scan, snapshot.scope, loaded.content, ())
+        history.record(loaded.scan, snapshot.scope, loaded.content, (), anew=bool(moved))
+    if moved:
+        loaded.notes.append(_moved(moved, snapshot, options))
     loaded.notes.append(
         f"scan {snapshot.label} {'was recorded before' if held else 'is recorded'}; it is older than the last one "
         f"({last.label}): these are the figures of it alone, and it falls into its place at the next run"
     )
     step = diff.advance(Belief.nothing(), loaded.scan)
     return State(step.belief, step.changes, step.arithmetic, snapshot), loaded.scan.coverage
+
+
+def _moved(before: Snapshot, now: Snapshot, options: Options) -> str:
+    times = f"from {before.taken_at:%Y-%m-%d %H:%M} to {now.taken_at:%Y-%m-%d %H:%M}"
+    return f"scan {now.label} was recorded before and {'would move' if options.dry_run else 'moves'} {times}"
 
 
 def _set_aside(label: str, reasons: Sequence[str]) -> UnsafeError:
@@ -95,6 +124,6 @@ def _set_aside(label: str, reasons: Sequence[str]) -> UnsafeError:
 
 
 def _last_coverage(history: History, state: State, loaded: Loaded, name: str) -> pl.DataFrame:
-    if state.last is None or state.last.name == name:
+    if state.last is None or (state.last.name == name and not loaded.assumed):
         return loaded.scan.coverage
     return history.scan(state.last).coverage

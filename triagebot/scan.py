@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
@@ -33,7 +34,8 @@ PIECE = 4 * 1024**2
 class Loaded:
     """A scan, and what the reader has to say of it.
 
-    `content`: digest of what the files say, whenever they are read; `errors` name each file that could not be.
+    `content`: digest of what the files say, whenever they are read; `errors` name each file that could not be;
+    `assumed`: on what ground it counts as taken when it does, where neither the reports nor a person say it.
     """
 
     scan: Scan
@@ -43,6 +45,7 @@ class Loaded:
     entries: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    assumed: str = ""
 
 
 def load(
@@ -52,6 +55,8 @@ def load(
     helpers: Sequence[beside.Helper] = (),
 ) -> Loaded:
     """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`.
+
+    Raises it also for a past scan of which nothing says when it was taken.
 
     `progress` is told the name of each file that is done; `helpers`, where given, read some of a folder's files.
     """
@@ -158,13 +163,15 @@ def _rated(read: Sequence[Part]) -> pl.DataFrame:
 def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     """The parts as one scan; the same place told by two reports stands once."""
     coverage = pl.concat([part.coverage for part in read], rechunk=True)
+    taken_at, assumed = _taken(coverage, reading, label)
+    coverage = coverage.with_columns(pl.col("scanned_at").fill_null(pl.lit(taken_at, dtype=COVERAGE["scanned_at"])))
     occurrences = _placed(read, coverage)
     if coverage.select(OF_IMAGE).is_duplicated().any():
         occurrences = occurrences.unique(maintain_order=True)
     aliases = dict.fromkeys(pair for part in read for pair in part.aliases)
     scan = Scan(
         occurrences, coverage, pl.DataFrame(list(aliases), schema=ALIASES, orient="row"), label, reading.stream,
-        reading.taken_at or max(coverage["scanned_at"].to_list()), _rated(read),
+        taken_at, _rated(read),
     )  # fmt: skip
     left_out: dict[str, int] = {}
     for rule, count in (item for part in read for item in part.left_out.items()):
@@ -176,4 +183,48 @@ def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
         sum(part.ignored for part in read),
         sum(part.entries for part in read),
         left_out,
+        assumed=assumed,
     )
+
+
+def _taken(coverage: pl.DataFrame, reading: Reading, label: str) -> tuple[datetime, str]:
+    """When a scan was taken, and on what ground it counts so where neither the reports nor a person say it.
+
+    A report that failed has no say. Of a past scan `now` is no guess at all: raises `InputError` if nothing is better.
+    """
+    told = coverage["scanned_at"].drop_nulls()
+    silent = coverage.filter(pl.col("scanned_at").is_null(), pl.col("status") == "scanned").height
+    if reading.taken_at:
+        return reading.taken_at, ""
+    if len(told) and not silent:
+        return max(told.to_list()), ""
+    of = "the reports" if not len(told) else f"{silent} of {coverage.height} reports"
+    said = f"{of} of {label} do not say when they were made"
+    if not reading.past:
+        return reading.now, f"{said}: the scan counts as taken now; --taken-at TIME says when"
+    if len(told):
+        at = max(told.to_list())
+        return (
+            at,
+            f"{said}: the scan counts as taken at {at:%Y-%m-%d %H:%M}, as the others say; --taken-at TIME says when",
+        )
+    if named := _named(label, reading.now):
+        return named, f"{said}: the scan counts as taken on {named:%Y-%m-%d}, by its name; --taken-at TIME says when"
+    raise InputError(
+        label, "the reports do not say when they were made, and its name is no date of the past",
+        "pass --taken-at TIME, for example 2026-05-03T06:00:00Z",
+    )  # fmt: skip
+
+
+_DAY = re.compile(r"(20\d\d)([-_]?)(\d\d)\2(\d\d)(?:[-_T ].*)?", re.DOTALL)
+
+
+def _named(label: str, now: datetime) -> datetime | None:
+    """The noon of the day that a scan is called after, such as `2024-03-01` or `20240301`; never ahead of now."""
+    if not (found := _DAY.fullmatch(label)):
+        return None
+    try:
+        noon = datetime(int(found[1]), int(found[3]), int(found[4]), 12, tzinfo=UTC)
+    except ValueError:
+        return None
+    return min(noon, now) if noon.date() <= now.date() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,11 @@ class Snapshot:
         """Its place among the others, whichever came in first. The end of a stream is behind all of its time."""
         return self.taken_at, self.scope.end_stream, self.label, self.name
 
+    @property
+    def stamp(self) -> str:
+        """What is derived from it holds for this content at this time: a scan that moved is another step."""
+        return f"{self.name} {self.taken_at.isoformat()}"
+
 
 class Snapshots:
     """Those of one history folder."""
@@ -64,7 +70,7 @@ class Snapshots:
         return sorted(found, key=lambda s: s.order)
 
     def store(self, name: str, scan: Scan, scope: Scope, reasons: Sequence[str]) -> None:
-        """Write a scan under its name, aside and then renamed."""
+        """Write a scan under its name, aside and then renamed; one of that name is replaced."""
         target = self.folder / name
         aside = self._files.aside("snapshot")
         aside.mkdir(parents=True)
@@ -76,7 +82,11 @@ class Snapshots:
         }  # fmt: skip
         (aside / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
+        former = self._files.aside("snapshot")
+        if target.exists():  # killed between the two, whoever runs the scan again records it
+            target.replace(former)
         aside.replace(target)
+        shutil.rmtree(former, ignore_errors=True)
 
     def accept(self, name: str) -> None:
         """Promote a quarantined scan."""

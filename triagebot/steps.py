@@ -26,7 +26,7 @@ class Steps:
         self._files, self._sources = files, tuple(sources)
 
     def point(self, stream: str, scans: Sequence[str]) -> Point | None:
-        """What stood after these scans (their snapshots' names, oldest first); None where it is not kept."""
+        """What stood after these scans (the stamps of their snapshots, oldest first); None where it is not kept."""
         try:
             return msgspec.json.decode(self._file(stream, scans, "json").read_bytes(), type=Point)
         except (OSError, msgspec.DecodeError):

@@ -1,0 +1,259 @@
+"""When a scan was taken: what the reports say, what is assumed and warned of, and how a wrong time is put right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from conftest import Place, written
+from reports import trivy, vulnerability, write
+
+from triagebot import app, config
+from triagebot.errors import InputError, UnsafeError
+from triagebot.history import History
+from triagebot.look import Options
+
+NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
+DAY = timedelta(days=1)
+SAID = "2026-05-01T05:00:00Z"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place.create(tmp_path / "place")
+
+
+def silent(folder: Path, count: int = 1, tag: str = "1") -> Path:
+    """A scan whose report does not say when it was made."""
+    found = [vulnerability(f"CVE-2026-{n:04}") for n in range(count)]
+    return write(folder, one=trivy(f"shop/app:{tag}", found))
+
+
+def mixed(folder: Path) -> Path:
+    """One of two reports does."""
+    return write(silent(folder), two=trivy("shop/web:1", [vulnerability("CVE-2026-0009")], at=SAID))
+
+
+def run(place: Place, scan: Path, now: datetime = NOW, **options: Any) -> dict[str, Any]:
+    settings = config.load(place.folder / "triagebot.yaml")
+    return app.run(settings, scan, Options(now=now, **options)).document
+
+
+def times(place: Place) -> dict[str, str]:
+    """When each recorded scan was taken, in their order."""
+    return {s.label: f"{s.taken_at:%Y-%m-%d %H:%M}" for s in History(place.history).snapshots("main")}
+
+
+def seen_first(place: Place) -> set[str]:
+    return {f"{at:%Y-%m-%d %H:%M}" for at in place.belief().known["first_seen"].to_list()}
+
+
+# What is assumed
+
+
+@pytest.mark.parametrize("options", [{}, {"dry_run": True}], ids=["run", "dry run"])
+def test_a_run_that_had_to_assume_says_so(place: Place, tmp_path: Path, options: dict[str, Any]) -> None:
+    told = run(place, silent(tmp_path / "1.2.0"), **options)
+    assert told["warnings"] == [
+        "the reports of 1.2.0 do not say when they were made: the scan counts as taken now; --taken-at TIME says when"
+    ]
+    assert told["scan"]["taken_at"] == NOW.isoformat()
+
+
+def test_a_plan_that_had_to_assume_says_so(place: Place, tmp_path: Path) -> None:
+    settings = config.load(place.folder / "triagebot.yaml")
+    told, _ = app.make_plan_file(settings, silent(tmp_path / "1.2.0"), Options(now=NOW, dry_run=True))
+    assert "the scan counts as taken now; --taken-at TIME says when" in told.document["warnings"][0]
+
+
+def test_a_run_that_is_told_says_nothing(place: Place, tmp_path: Path) -> None:
+    assert run(place, silent(tmp_path / "1.2.0"), taken_at=NOW - DAY)["warnings"] == []
+
+
+def test_one_report_that_does_not_say_is_enough(place: Place, tmp_path: Path) -> None:
+    told = run(place, mixed(tmp_path / "1.2.0"))
+    assert told["warnings"] == [
+        "1 of 2 reports of 1.2.0 do not say when they were made: the scan counts as taken now; "
+        "--taken-at TIME says when"
+    ]
+    assert times(place) == {"1.2.0": "2026-05-03 06:00"}
+
+
+def test_a_report_that_cannot_be_read_has_no_say(place: Place, tmp_path: Path) -> None:
+    scan = write(tmp_path / "1.2.0", two=trivy("shop/web:1", [vulnerability("CVE-2026-0009")], at=SAID))
+    (scan / "one.json").write_text("{")
+    assert [w for w in run(place, scan)["warnings"] if "made" in w] == []
+    assert times(place) == {"1.2.0": "2026-05-01 05:00"}
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        ("2024-03-01", "2024-03-01 12:00"), ("20240301", "2024-03-01 12:00"), ("2024_03_01", "2024-03-01 12:00"),
+        ("2024-03-01T0600", "2024-03-01 12:00"), ("20240301-nightly", "2024-03-01 12:00"),
+        ("2026-05-03", "2026-05-03 06:00"),
+    ],
+)  # fmt: skip
+def test_a_past_scan_called_after_its_day_is_of_that_day(place: Place, tmp_path: Path, name: str, at: str) -> None:
+    """At noon; of today, not ahead of now."""
+    told = run(place, silent(tmp_path / name), record_only=True)
+    assert told["warnings"] == [
+        f"the reports of {name} do not say when they were made: the scan counts as taken on {at[:10]}, by its name; "
+        "--taken-at TIME says when"
+    ]
+    assert times(place) == {name: at}
+    assert seen_first(place) == {at}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["1.2.0", "2024-13-01", "2024-02-30", "2031-01-01", "20240301123456", "1.20240301", "2024-0301", "2024.03.01"],
+)
+def test_a_past_scan_of_which_nothing_says_when_is_refused(place: Place, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        run(place, silent(tmp_path / name), record_only=True)
+    assert str(refused.value) == (
+        f"{name}: the reports do not say when they were made, and its name is no date of the past; "
+        "pass --taken-at TIME, for example 2026-05-03T06:00:00Z"
+    )
+    assert times(place) == {}
+
+
+def test_a_label_counts_for_the_name(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "scan"), record_only=True, label="2024-03-01")
+    assert times(place) == {"2024-03-01": "2024-03-01 12:00"}
+
+
+def test_of_a_past_scan_the_reports_that_say_it_speak_for_the_others(place: Place, tmp_path: Path) -> None:
+    told = run(place, mixed(tmp_path / "1.2.0"), record_only=True)
+    assert told["warnings"] == [
+        "1 of 2 reports of 1.2.0 do not say when they were made: the scan counts as taken at 2026-05-01 05:00, "
+        "as the others say; --taken-at TIME says when"
+    ]
+    assert times(place) == {"1.2.0": "2026-05-01 05:00"}
+    assert seen_first(place) == {"2026-05-01 05:00"}
+
+
+def test_what_was_assumed_once_holds_in_later_runs(place: Place, tmp_path: Path) -> None:
+    """Each run would assume another time: the scan is the same, and nothing is written."""
+    scan = silent(tmp_path / "1.2.0")
+    run(place, scan)
+    told = run(place, scan, NOW + DAY)
+    assert told["warnings"] == [
+        "scan 1.2.0 was recorded before as taken at 2026-05-03 06:00 (--taken-at TIME moves it); "
+        "this is how things stand after the last scan"
+    ]
+    assert written(told) == {}
+    assert times(place) == {"1.2.0": "2026-05-03 06:00"}
+
+
+# Putting it right
+
+
+def test_a_scan_moves_to_the_time_that_it_is_given(place: Place, tmp_path: Path) -> None:
+    scan = silent(tmp_path / "1.2.0")
+    run(place, scan)
+    told = run(place, scan, NOW + DAY, taken_at=NOW - DAY)
+    assert told["warnings"] == ["scan 1.2.0 was recorded before and moves from 2026-05-03 06:00 to 2026-05-02 06:00"]
+    assert times(place) == {"1.2.0": "2026-05-02 06:00"}
+    assert seen_first(place) == {"2026-05-02 06:00"}
+    assert written(run(place, scan, NOW + 2 * DAY)) == {}
+    assert [p for p in place.history.iterdir() if p.name.startswith(".aside")] == []
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_a_moved_scan_is_as_if_it_had_been_recorded_right(tmp_path: Path, is_cached: bool) -> None:
+    """Its place among the others, what is believed, and the trend; whatever was cached before."""
+    scans = [silent(tmp_path / f"1.{n}", 3 + n, f"1.{n}") for n in range(3)]
+    right, wrong = Place.create(tmp_path / "right"), Place.create(tmp_path / "wrong")
+    for at, scan in enumerate(scans):
+        run(right, scan, record_only=True, taken_at=NOW - (9 - at) * DAY)
+    for at in (1, 2, 0):  # the first one last, and as of now
+        moment = {"taken_at": NOW - (9 - at) * DAY} if at else {"taken_at": NOW}
+        run(wrong, scans[at], record_only=True, **moment)
+    if is_cached:
+        History(wrong.history).state("main")
+        History(wrong.history).trail("main", keep=True)
+    assert list(times(wrong)) == ["1.1", "1.2", "1.0"]
+    told = run(wrong, scans[0], record_only=True, taken_at=NOW - 9 * DAY)
+    assert told["warnings"][0] == "scan 1.0 was recorded before and moves from 2026-05-03 06:00 to 2026-04-24 06:00"
+    assert times(wrong) == times(right)
+    mine, other = History(right.history), History(wrong.history)
+    assert mine.trail("main") == other.trail("main")
+    for table in ("shown", "known", "gone", "tags", "coverage"):
+        assert getattr(right.belief(), table).equals(getattr(wrong.belief(), table)), table
+
+
+def test_where_the_order_stays_the_cache_is_not_taken_for_what_it_was(place: Place, tmp_path: Path) -> None:
+    first, second = silent(tmp_path / "1.0"), silent(tmp_path / "1.1", 2)
+    run(place, first, taken_at=NOW - 3 * DAY)
+    run(place, second, taken_at=NOW)
+    run(place, first, NOW, record_only=True, taken_at=NOW - 9 * DAY)
+    state = History(place.history).state("main")
+    assert f"{min(state.belief.known['first_seen'].to_list()):%Y-%m-%d}" == "2026-04-24"
+    assert [f"{p.taken_at:%Y-%m-%d}" for p in History(place.history).trail("main")] == ["2026-04-24", "2026-05-03"]
+
+
+def test_a_try_moves_nothing(place: Place, tmp_path: Path) -> None:
+    scan = silent(tmp_path / "1.2.0")
+    run(place, scan)
+    told = run(place, scan, NOW + DAY, taken_at=NOW - DAY, dry_run=True)
+    assert "would move from 2026-05-03 06:00 to 2026-05-02 06:00" in told["warnings"][0]
+    assert told["scan"]["taken_at"] == (NOW - DAY).isoformat()
+    assert times(place) == {"1.2.0": "2026-05-03 06:00"}
+
+
+def test_a_scan_moves_before_others_only_as_one_of_the_past(place: Place, tmp_path: Path) -> None:
+    first, second = silent(tmp_path / "1.0"), silent(tmp_path / "1.1", 2)
+    run(place, first, taken_at=NOW - 3 * DAY)
+    run(place, second)
+    with pytest.raises(InputError, match=r"before the last recorded scan .*--record-only"):
+        run(place, second, taken_at=NOW - 4 * DAY)
+    assert list(times(place)) == ["1.0", "1.1"]
+    run(place, second, taken_at=NOW - 4 * DAY, record_only=True)
+    assert list(times(place)) == ["1.1", "1.0"]
+
+
+def test_a_scan_that_was_set_aside_is_not_let_in_by_moving(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "1.1", 30), taken_at=NOW - DAY)
+    old = silent(tmp_path / "1.0", 5)
+    with pytest.raises(UnsafeError, match="30 to 5"):
+        run(place, old)
+    with pytest.raises(UnsafeError, match="30 to 5"):
+        run(place, old, record_only=True, taken_at=NOW - 9 * DAY)
+    assert len(History(place.history).trail("main")) == 1
+    told = run(place, old, record_only=True, taken_at=NOW - 9 * DAY, accept_drop=True)
+    assert "moves from 2026-05-03 06:00 to 2026-04-24 06:00" in told["warnings"][0]
+    assert len(History(place.history).trail("main")) == 2
+
+
+def test_a_moved_scan_is_not_let_in_where_it_is_suspect(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "1.1", 30), taken_at=NOW - DAY)
+    for at in (NOW, NOW + DAY):
+        with pytest.raises(UnsafeError, match="30 to 5"):
+            run(place, silent(tmp_path / "1.2", 5), NOW + DAY, taken_at=at)
+    assert times(place) == {"1.1": "2026-05-02 06:00", "1.2": "2026-05-04 06:00"}
+    assert len(History(place.history).trail("main")) == 1
+
+
+def test_a_scan_that_was_accepted_stays_so_when_it_moves(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "1.1", 30), taken_at=NOW - DAY)
+    run(place, silent(tmp_path / "1.2", 5), accept_drop=True)
+    run(place, silent(tmp_path / "1.2", 5), NOW + DAY, taken_at=NOW - DAY / 2)
+    assert [f"{p.label} {p.taken_at:%d %H:%M}" for p in History(place.history).trail("main")] == [
+        "1.1 02 06:00", "1.2 02 18:00",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_applying_a_plan_moves_a_scan_only_if_a_person_said_when(place: Place, tmp_path: Path, is_told: bool) -> None:
+    scan, settings = silent(tmp_path / "1.2.0"), config.load(place.folder / "triagebot.yaml")
+    made = Options(now=NOW, dry_run=True, taken_at=NOW - DAY if is_told else None)
+    _, file = app.make_plan_file(settings, scan, made)
+    run(place, scan, NOW + DAY)
+    (tmp_path / "plan.json").write_bytes(msgspec.json.encode(file))
+    app.apply_plan_file(settings, tmp_path / "plan.json", Options(now=NOW + DAY))
+    assert times(place) == {"1.2.0": "2026-05-02 06:00" if is_told else "2026-05-04 06:00"}
