@@ -2,7 +2,8 @@
 
 People close a ticket by setting `state: closed`, with `closed_as: done`, `not-planned` or `duplicate`
 (`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`, `closed_by:` and `because:`.
-Everything else in the front matter and outside the managed block is theirs. The `triagebot:` mapping is ours.
+Everything else in the front matter and outside the managed block is theirs. The `triagebot:` mapping is ours. A file
+whose `state` or `closed_as` is misspelt is left alone: neither is guessed.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from triagebot.errors import TrackerError
-from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
+from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.render.marker import is_sound
 from triagebot.trackers.interface import (
     BEGIN,
@@ -37,8 +38,8 @@ from triagebot.trackers.interface import (
     refuse_drift,
     splice,
 )
+from triagebot.trackers.local_front import FrontError, closed_as, names, parsed, stands_open, time
 
-_FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _JOINED = ("shown", "serious", "images", "held")
@@ -77,9 +78,12 @@ class LocalTracker:
             if not _is_ours(path.name):
                 continue
             try:
-                front, body = _parsed(path.read_text(encoding="utf-8"))
-            except (ValueError, OSError, yaml.YAMLError) as error:
-                broken.append((path.name, f"cannot be read: {str(error).splitlines()[0]}; mend or delete the file"))
+                front, body = parsed(path.read_bytes())
+            except FrontError as error:
+                broken.append((path.name, str(error)))
+                continue
+            except OSError as error:
+                broken.append((path.name, f"cannot be read: {error.strerror}; see who may read it"))
                 continue
             told = _marker(front)
             marker = told or self._remembered(path.name)
@@ -159,12 +163,12 @@ class LocalTracker:
         marker = told or self._remembered(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
             raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
-        refuse_drift(told, _stands_open(front), edit)
+        refuse_drift(told, stands_open(front), edit)
         if edit.content:
             _set_content(front, edit.content, marker)
             marker, body = edit.content.marker, splice(body, edit.content.block)
         if edit.flag is not None:
-            front["labels"] = reflagged(_names(front.get("labels")), edit.flag)
+            front["labels"] = reflagged(names(front.get("labels")), edit.flag)
         closed_by = _closed_by(front)
         if edit.state == "open":
             front["state"], closed_by = "open", ""
@@ -196,9 +200,11 @@ class LocalTracker:
     def _read(self, path: Path) -> tuple[dict[str, Any], str]:
         self.reads += 1
         try:
-            return _parsed(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise TrackerError(str(path), f"cannot be read: {error}", "mend or delete the file") from error
+            return parsed(path.read_bytes())
+        except FrontError as error:
+            raise TrackerError(str(path), error.cause, error.remedy) from error
+        except OSError as error:
+            raise TrackerError(str(path), f"cannot be read: {error.strerror}", "see who may read it") from error
 
     def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
         told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
@@ -213,17 +219,17 @@ class LocalTracker:
         return aside
 
     def _ticket(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker, damaged: bool = False) -> Ticket:
-        is_open = _stands_open(front)
+        is_open = stands_open(front)
         return Ticket(
             id=path.name, url=path.as_posix(), tracker=self.name, marker=marker, is_open=is_open,
-            title=str(front.get("title", "")), closed_as="" if is_open else _closed_as(front),
+            title=str(front.get("title", "")), closed_as="" if is_open else closed_as(front),
             closed_by_us=not is_open and _closed_by(front) == _closing(front),
-            closed_at=None if is_open else _time(front.get("closed")),
+            closed_at=None if is_open else time(front.get("closed")),
             duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
             damaged=damaged or BEGIN not in body or END not in body,
             closed_by="" if is_open else str(front.get("closed_by") or ""),
             closed_because="" if is_open else str(front.get("because") or ""),
-            flag=flag_of(_names(front.get("labels"))),
+            flag=flag_of(names(front.get("labels"))),
         )  # fmt: skip
 
     def _is_open(self, other: object) -> bool | None:
@@ -234,7 +240,7 @@ class LocalTracker:
             front, _ = self._read(self.folder / other)
         except TrackerError:
             return None
-        return _stands_open(front)
+        return stands_open(front)
 
 
 def file_name(key: str, stream: str) -> str:
@@ -254,14 +260,6 @@ def _gone(folder: Path, count: int) -> str:
 
 def _is_ours(name: str) -> bool:
     return bool(re.search(r"-[0-9a-f]{12}\.md$", name))
-
-
-def _parsed(text: str) -> tuple[dict[str, Any], str]:
-    found = _FRONT.match(text.removeprefix("\ufeff"))
-    front = yaml.safe_load(found["front"]) if found else None
-    if not found or not isinstance(front, dict):
-        raise ValueError("no YAML front matter")
-    return front, found["body"]
 
 
 def _marker(front: Mapping[str, Any]) -> Marker | None:
@@ -300,32 +298,4 @@ def _set_content(front: dict[str, Any], content: Content, old: Marker) -> None:
     """Our fields anew; labels and assignees only where people left them as we had set them."""
     front.update(title=content.title, priority=content.marker.priority, due=content.marker.due, team=content.team)
     for name in ("labels", "assignees"):
-        front[name] = merged(_names(front.get(name)), getattr(old, name), getattr(content.marker, name))
-
-
-def _names(value: object) -> list[str]:
-    """A list of names; one name without a list is one name."""
-    return [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []
-
-
-def _stands_open(front: Mapping[str, Any]) -> bool:
-    return str(front.get("state", "open")).lower() != "closed"
-
-
-def _closed_as(front: Mapping[str, Any]) -> ClosedAs:
-    said = str(front.get("closed_as", "done")).lower()
-    said = re.sub(r"[^a-z]", "", said)
-    if said in ("notplanned", "wontfix", "wontdo"):
-        return "not-planned"
-    return "duplicate" if said == "duplicate" else "done"
-
-
-def _time(value: object) -> datetime | None:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, 23, 59, 59, tzinfo=UTC)  # a scan of that day tells nothing
-    try:
-        return _time(datetime.fromisoformat(str(value))) if value else None
-    except ValueError:
-        return None
+        front[name] = merged(names(front.get(name)), getattr(old, name), getattr(content.marker, name))
