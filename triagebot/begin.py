@@ -55,10 +55,15 @@ def begin(
     force: bool = False,
 ) -> Begun:  # fmt: skip
     """Look at `scan`, and write the drafts below `base`. Raises `InputError` where there is nothing to look at."""
+    if base.exists() and not base.is_dir():
+        raise InputError(f"--folder {base}", "is no folder", "name the folder that the files are to be written to")
     scans = scans_in(scan)
     seen = _look(scans[-1] if scans else scan)
     if not seen.images and not seen.nameless:
         known = ", ".join(f.NAME for f in formats.FORMATS)
+        if scan.is_file() and not scan.name.endswith(ARCHIVES):
+            why = f"`triagebot explain --report {shlex.quote(str(scan))}` says why"
+            raise InputError(str(scan), "is no report that can be read", f"{why}; give a scan, or a folder of scans")
         raise InputError(str(scan), "no scan reports in it", f"give the folder that holds them ({known})")
     template = _template(seen.nameless)
     reading = parts.Reading(now, image_paths=(template or _default_paths(),))

@@ -95,7 +95,7 @@ def load(path: Path | None) -> Config:
         rules += tuple(read(shipped("posture.yaml"), RuleFile).rules)
     team_path = base / settings.teams if settings.teams else shipped("teams.yaml")
     teams = read(team_path, TeamFile)
-    _check_trackers(team_path, teams, settings)
+    _check_trackers(path, team_path, teams, settings)
     _check_summary(path, settings)
     _check_teams([(base / name, file) for name, file in zip(settings.rules, files, strict=False)], teams)
     return Config(
@@ -263,8 +263,13 @@ def _resolved(schema: Any, here: Any) -> Any:
     return schema["$defs"][here["$ref"].rpartition("/")[2]] if "$ref" in here else here
 
 
-def _check_trackers(path: Path, teams: TeamFile, settings: Settings) -> None:
+def _check_trackers(file: Path | None, path: Path, teams: TeamFile, settings: Settings) -> None:
+    """`file`: the settings. What they do not name, the team file may not; nor may ours, which nobody can mend."""
     unknown = [(i, t.tracker) for i, t in teams.teams.items() if t.tracker not in settings.trackers]
+    if unknown and file and not settings.teams:
+        cause = f"no tracker {unknown[0][1]!r}: all tickets go there while `teams` names no team file"
+        remedy = f"call a tracker {unknown[0][1]!r}, or name a team file (`triagebot init` drafts one)"
+        raise ConfigError(placed(file, ("trackers",)), cause, remedy)
     if not unknown:
         _check_places(path, teams, settings)
     if unknown:

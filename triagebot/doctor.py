@@ -42,8 +42,10 @@ def _troubles(tracker: Tracker, needs: list[Need]) -> list[Trouble]:
 
 
 def _finding(config: Config, name: str, trouble: Trouble) -> Finding:
-    if trouble.file == "teams":
-        place = placed(config.team_path, ("teams", *trouble.at))
-    else:
-        place = placed(config.path, ("trackers", name, *trouble.at)) if config.path else name
-    return Finding(name, place, trouble.cause, trouble.remedy)
+    at, remedy = trouble.at, trouble.remedy
+    if trouble.file == "teams" and config.settings.teams:
+        return Finding(name, placed(config.team_path, ("teams", *at)), trouble.cause, remedy)
+    if trouble.file == "teams":  # of the team file that comes with us, which nobody can mend
+        at, remedy = (), f"{remedy}, in a team file that `teams:` of the settings names (`triagebot init` drafts one)"
+    place = placed(config.path, ("trackers", name, *at)) if config.path else name
+    return Finding(name, place, trouble.cause, remedy)

@@ -67,8 +67,8 @@ class Git:
             return done.stdout.decode(errors="replace"), ""
         why = said or f"exit code {done.returncode}"
         if not fails:
-            remedy = "correct the address, or what the token may do"
-            raise GitError(self.remote, f"git {words[0]}: {why.splitlines()[-1]}", remedy)
+            remedy = "correct the address (--remote), or what the token or key may do"
+            raise GitError(self.remote, f"git {words[0]}: {_cause(why)}", remedy)
         return "", why
 
     def asked(self, ref: str) -> str:
@@ -139,6 +139,18 @@ class Git:
         ]
         return (rejected[0] if rejected else said) if said else ""
 
+
+def _cause(said: str) -> str:
+    """The line that says what is wrong: neither the warnings before it nor the advice after it."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith(_BESIDE)]
+    grave = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return (grave or lines or said.splitlines())[0].removeprefix("fatal: ")
+
+
+_BESIDE = (
+    "Warning:", "warning:", "hint:", "fatal: Could not read from remote repository", "Please make sure you have",
+    "and the repository exists",
+)  # fmt: skip
 
 _NOTHING = "0" * 40
 """Told as the id of a file that is to leave: https://git-scm.com/docs/git-update-index#_using_index_info"""

@@ -23,6 +23,8 @@ import polars as pl
 from triagebot import trend
 from triagebot.beliefs import Beliefs, State
 from triagebot.diff import Scope, Step, advance
+from triagebot.errors import InputError
+from triagebot.files import suggest
 from triagebot.folder import Folder, indented, read_json
 from triagebot.lease import Lease
 from triagebot.model import Arithmetic, Belief, Scan, Ticket, empty
@@ -63,6 +65,14 @@ class History:
         """The recorded scans, in their order: the oldest first."""
         self.written()
         return self._snapshots.of(stream)
+
+    def unknown(self, stream: str) -> InputError:
+        """The fault of a stream that has no scan: which ones there are."""
+        there = sorted({s.stream for s in self.snapshots() if s.accepted})
+        if not there:
+            return InputError(str(self.folder), "no scan is recorded", "run `triagebot run SCAN` first")
+        remedy = f"name one that there is: {', '.join(there)}{suggest(stream, there)}"
+        return InputError(f"--stream {stream}", f"no scan of stream {stream!r} is recorded", remedy)
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...], anew: bool = False) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.

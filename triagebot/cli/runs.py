@@ -64,7 +64,10 @@ def run(
     log_as(log_format)
     from triagebot.errors import InputError
 
-    if (scan is None) != end_stream:
+    if scan and end_stream:
+        remedy = f"name the stream by --stream: `triagebot run --end-stream --stream {scan}`"
+        raise InputError("--end-stream", f"takes no scan, and {str(scan)!r} is given", remedy)
+    if not (scan or end_stream):
         raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
     for option, path in (("--out", out), ("--summary", summary)):
         if path and not path.parent.is_dir():
