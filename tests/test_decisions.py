@@ -12,6 +12,10 @@ import pytest
 from conftest import WRITING, Place
 from reports import trivy, vulnerability, write
 
+from triagebot import app, config
+from triagebot.explain import explained
+from triagebot.look import Options
+
 DAY = datetime(2026, 5, 3, 6, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
 ONE, TWO = vulnerability("CVE-2026-0001"), vulnerability("CVE-2026-0002", "zlib")
@@ -42,6 +46,11 @@ class Case:
         text = self.ticket.read_text()
         closed = f"state: closed\nclosed_as: {as_}\nclosed: {day:%Y-%m-%dT%H:%M:%SZ}"
         self.ticket.write_text(text.replace("state: open", closed))
+
+    def explained(self, at: datetime) -> str:
+        """What `explain` says of the first vulnerability."""
+        settings, options = config.load(self.place.folder / "triagebot.yaml"), Options(now=at, dry_run=True)
+        return explained(settings, options, app.standing(settings, options), "CVE-2026-0001")
 
     def names(self) -> set[str]:
         """The vulnerabilities that the ticket acts on."""
@@ -109,6 +118,16 @@ def test_what_is_fixed_closes_and_what_returns_reopens_with_a_new_due_date(case:
     assert "looked at again and is gone" in case.ticket.read_text()
     assert case.run(2, ONE) == {"reopen": 1}
     assert "due: '2026-06-16'" in case.ticket.read_text()
+
+
+@pytest.mark.parametrize("as_", ["done", "not-planned"])
+def test_a_closed_ticket_is_explained_as_closed(case: Case, as_: str) -> None:
+    """Under the finding, too: the name of a ticket alone reads as if it were open."""
+    case.run(0, ONE)
+    name, day = case.ticket.name, DAY + timedelta(days=1)
+    assert f"\n  ticket: {name}\n" in case.explained(day)
+    case.close(as_, day)
+    assert f"\n  ticket: {name} (closed as {as_} by a person)\n" in case.explained(day)
 
 
 def test_a_deleted_ticket_is_not_filed_again(case: Case) -> None:

@@ -153,7 +153,7 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     if not excuse and finding in view.held:
         excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
-    shown = [t.id for t in view.tickets if finding in t.marker.shown]
+    shown = [t.id if t.is_open else f"{t.id} ({_standing(t)})" for t in view.tickets if finding in t.marker.shown]
     fix = (
         f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "
         f"fixed in {row['fixed_version'] or 'no version'}"
