@@ -143,3 +143,25 @@ def test_of_what_git_says_the_cause_is_told(
     with pytest.raises(git.GitError) as fault:
         git.Git("r", tmp_path, {}).call("fetch")
     assert fault.value.cause == f"git fetch: {cause}"
+
+
+# Exit codes
+
+
+@pytest.mark.parametrize(
+    ("held", "code", "told"),
+    [
+        ('{"stdout": "", "stderr": "denied", "exitcode": 125, "cmd": "snyk container test a/b:1"}', 0, ["warning"]),
+        ('{"SchemaVersion": 2, "Results": [{"Tar', 1, ["warning", "error"]),
+    ],
+    ids=["a scan that failed", "a report that cannot be read"],
+)
+def test_a_report_that_failed_is_a_warning_and_one_that_cannot_be_read_an_error(
+    place: Path, held: str, code: int, told: list[str]
+) -> None:
+    """As README and docs/operations.md say."""
+    (place / "s" / "two.json").write_text(held)
+    fault, got = said(place, "run", "s", "--dry-run", "--taken-at", "2026-05-04T06:00:00Z")
+    assert got == code
+    assert "1 report failed: its image was not looked at: two.json" in fault
+    assert [line.partition(":")[0] for line in fault.splitlines() if "two.json" in line] == told
