@@ -15,6 +15,7 @@ from triagebot import app, config
 from triagebot.errors import InputError, UnsafeError
 from triagebot.history import History
 from triagebot.look import Options
+from triagebot.union import Kept, unite
 
 NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -195,6 +196,18 @@ def test_where_the_order_stays_the_cache_is_not_taken_for_what_it_was(place: Pla
     state = History(place.history).state("main")
     assert f"{min(state.belief.known['first_seen'].to_list()):%Y-%m-%d}" == "2026-04-24"
     assert [f"{p.taken_at:%Y-%m-%d}" for p in History(place.history).trail("main")] == ["2026-04-24", "2026-05-03"]
+
+
+def test_a_scan_that_moved_here_moves_in_another_copy(place: Place, tmp_path: Path) -> None:
+    """Also where that one has cached what it believed before."""
+    scan = silent(tmp_path / "1.2.0")
+    run(place, scan)
+    other = place.copy(tmp_path / "other")
+    ground = Kept({"history": place.history}).ids()
+    run(place, scan, NOW + DAY, taken_at=NOW - DAY)
+    unite(Kept({"history": other.history}), Kept({"history": place.history}), ground)
+    assert times(other) == times(place) == {"1.2.0": "2026-05-02 06:00"}
+    assert seen_first(other) == {"2026-05-02 06:00"}
 
 
 def test_a_try_moves_nothing(place: Place, tmp_path: Path) -> None:
