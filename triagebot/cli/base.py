@@ -27,7 +27,10 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="The settings; default: triagebot.yaml here.")
 ]
 Label = Annotated[str, typer.Option(help="The scan's name; default: the name of its folder or file.")]
-TakenAt = Annotated[str, typer.Option(help="When the scan was taken (ISO 8601), for reports that do not say.")]
+TakenAt = Annotated[
+    str,
+    typer.Option(help="When the scan was taken (ISO 8601), for reports that do not say; moves one that is recorded."),
+]
 Stream = Annotated[str, typer.Option(help="A separate line (release branch, environment) with its own tickets.")]
 Now = Annotated[str, typer.Option(help="Pretend that it is this time; for tests and imports.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write to trackers and history.")]
