@@ -180,8 +180,9 @@ class Exemption(Strict):
             raise ValueError(f"an exception of kind {self.kind!r} needs 'expires'")
         if self.kind == "tracked-elsewhere" and not self.url:
             raise ValueError("an exception of kind 'tracked-elsewhere' needs 'url'")
-        if {self.asset, self.package, self.source_package, self.vulnerability} == {"*"}:
-            raise ValueError("it would excuse everything; name an asset, a package or a vulnerability")
+        globs = {self.asset, self.package, self.source_package, self.vulnerability, self.team}
+        if globs == {"*"} and not self.severity:
+            raise ValueError("it would excuse everything; name an asset, package, vulnerability, team or severity")
         return self
 
 
