@@ -19,7 +19,7 @@ from triagebot import summary
 from triagebot.model import Arithmetic
 from triagebot.summary import Coverage, Stuck, Summary
 
-WHY = "the tracker offers no transition for it; do it by hand, or name a transition in the settings"
+WHY = "as the tracker offers no transition for it (do it by hand, or name one in the settings)"
 SUMMARY = "summary: {tracker: default}\n"
 
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_closed_is_named_until_it_is(tmp_path: Path, jira: Server
     place = Place.create(tmp_path / "place", jira_settings(jira) + SUMMARY)
     place.run(write(tmp_path / "one", a=image("a", "CVE-2026-0001")), FIRST)
     shut(jira)
-    scan, said = gone(tmp_path, "a"), f"1 ticket could not be closed: {WHY}: `NET-1`"
+    scan, said = gone(tmp_path, "a"), f"1 ticket could not be closed, {WHY}: `NET-1`"
     for hours in (1, 2, 3):  # nothing is new in the second and third run
         ran = place.run(scan, FIRST + WEEK, later=timedelta(hours=hours))
         assert keys(ran.document) == [("NET-1", "closed")]
@@ -74,7 +74,7 @@ def test_what_cannot_be_opened_again_is_named(tmp_path: Path, jira: Server) -> N
     back = write(tmp_path / "back", a=image("a", "CVE-2026-0001", tag="1.2"))
     ran = place.run(back, FIRST + 2 * WEEK)
     assert keys(ran.document) == [("NET-1", "open")]
-    assert f"1 ticket could not be opened again: {WHY}: `NET-1`" in ran.summary
+    assert f"1 ticket could not be opened again, {WHY}: `NET-1`" in ran.summary
 
 
 def test_it_holds_on_where_a_run_does_not_come_to_try(tmp_path: Path, jira: Server) -> None:
@@ -114,7 +114,7 @@ def test_a_long_list_is_cut(tmp_path: Path, jira: Server) -> None:
     ran = place.run(gone(tmp_path, *names), FIRST + WEEK, allow_mass_close=True)
     assert len(ran.document["stuck"]) == 7
     named = ", ".join(f"`NET-{n}`" for n in range(1, 6))
-    assert f"7 tickets could not be closed: {WHY}: {named} and 2 more" in ran.summary
+    assert f"7 tickets could not be closed, {WHY}: {named} and 2 more" in ran.summary
 
 
 @pytest.mark.parametrize(("states", "expected"), [
@@ -125,4 +125,4 @@ def test_words(states: str, expected: list[str]) -> None:
     nothing = Summary("", "main", FIRST, (), Arithmetic(), Coverage(0, 0, 0, 0, 0, ()), 0, 0, 0, (), ())
     held = tuple(Stuck("t", f"T-{n}", "", {"c": "closed", "o": "open"}[each]) for n, each in enumerate(states))
     said = summary.stuck_words(replace(nothing, stuck=held))
-    assert [words for words, _ in said] == [f"{words}: {WHY}" for words in expected]
+    assert [words for words, _ in said] == [f"{words}, {WHY}" for words in expected]

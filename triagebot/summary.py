@@ -135,8 +135,8 @@ def stuck_words(s: Summary) -> list[tuple[str, list[str]]]:
     for state, done in (("closed", "closed"), ("open", "opened again")):
         if names := [each.ticket for each in s.stuck if each.state == state]:
             many = f"{number(len(names))} {'ticket' if len(names) == 1 else 'tickets'}"
-            why = "the tracker offers no transition for it; do it by hand, or name a transition in the settings"
-            told.append((f"{many} could not be {done}: {why}", names))
+            why = "as the tracker offers no transition for it (do it by hand, or name one in the settings)"
+            told.append((f"{many} could not be {done}, {why}", names))
     return told
 
 
