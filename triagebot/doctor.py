@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from triagebot.config import Config, placed
+from triagebot.drawn import can_draw
 from triagebot.errors import TrackerError
 from triagebot.look import Options
 from triagebot.seen import connected
@@ -30,6 +31,10 @@ def examine(config: Config, options: Options) -> list[Finding]:
     for name, tracker in connected(config, options).items():
         teams = {i: t for i, t in config.teams.teams.items() if t.tracker == name}
         needs = [Need(i, t.place, tuple(t.assignees), tuple(t.labels), t.component) for i, t in teams.items()]
+        if (summary := config.settings.summary) and summary.tracker == name:
+            pictures = tracker.attaches and can_draw()
+            told = Need("", summary.place, tuple(summary.assignees), tuple(summary.labels), pictures=pictures)
+            needs.append(told)
         found += [_finding(config, name, trouble) for trouble in _troubles(tracker, needs)]
     return found
 
@@ -42,10 +47,12 @@ def _troubles(tracker: Tracker, needs: list[Need]) -> list[Trouble]:
 
 
 def _finding(config: Config, name: str, trouble: Trouble) -> Finding:
-    at, remedy = trouble.at, trouble.remedy
+    at, remedy = ("trackers", name, *trouble.at), trouble.remedy
     if trouble.file == "teams" and config.settings.teams:
-        return Finding(name, placed(config.team_path, ("teams", *at)), trouble.cause, remedy)
+        return Finding(name, placed(config.team_path, ("teams", *trouble.at)), trouble.cause, remedy)
     if trouble.file == "teams":  # of the team file that comes with us, which nobody can mend
-        at, remedy = (), f"{remedy}, in a team file that `teams:` of the settings names (`triagebot init` drafts one)"
-    place = placed(config.path, ("trackers", name, *at)) if config.path else name
-    return Finding(name, place, trouble.cause, remedy)
+        at = ("trackers", name)
+        remedy = f"{remedy}, in a team file that `teams:` of the settings names (`triagebot init` drafts one)"
+    elif trouble.file == "summary":
+        at = ("summary", *trouble.at)
+    return Finding(name, placed(config.path, at) if config.path else name, trouble.cause, remedy)
