@@ -127,7 +127,7 @@ def test_a_closed_ticket_is_explained_as_closed(case: Case, as_: str) -> None:
     name, day = case.ticket.name, DAY + timedelta(days=1)
     assert f"\n  ticket: {name}\n" in case.explained(day)
     case.close(as_, day)
-    assert f"\n  ticket: {name} (closed as {as_} by a person)\n" in case.explained(day)
+    assert f"\n  ticket: {name} (closed as {as_} by a person on 2026-05-04)\n" in case.explained(day)
 
 
 def test_a_deleted_ticket_is_not_filed_again(case: Case) -> None:
