@@ -44,7 +44,7 @@ def init(
     said += [f"note: {note}" for note in begun.notes]
     said += ["next:", *(f"  {step}" for step in begin.steps(begun, place, folder))]
     for line in said:
-        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 500))
+        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 1000))
 
 
 history = typer.Typer(help="The history on a branch, for machines that keep nothing.", no_args_is_help=True)
