@@ -43,7 +43,8 @@ class Part:
     """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
-    not be read; `left_out`: how many raw entries are not in the tables, by rule.
+    not be read; `known`: how many are of a format that there is; `left_out`: how many raw entries are not in the
+    tables, by rule.
     """
 
     rows: pl.DataFrame
@@ -56,6 +57,7 @@ class Part:
     ignored: int
     entries: int
     left_out: dict[str, int]
+    known: int
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,7 @@ class _Tables:
         self.ignored = 0
         self.entries = 0
         self.left_out: dict[str, int] = {}
+        self.known = 0
 
     def take(self, name: str, data: bytes | ReportError) -> None:
         if not formats.is_report_like(b"" if isinstance(data, ReportError) else data, name):
@@ -143,6 +146,7 @@ class _Tables:
             if isinstance(data, ReportError):
                 raise data
             _, reports = formats.read(data)
+            self.known += 1
             for report in reports:
                 self._add(said, name, report)
         except ReportError as error:
@@ -202,4 +206,5 @@ class _Tables:
             self.ignored,
             self.entries,
             self.left_out,
+            self.known,
         )
