@@ -336,7 +336,7 @@ def test_what_a_scanner_left_of_a_failed_scan_is_a_scan(call: Call, tmp_path: Pa
 def test_a_stream_that_there_is_not_cannot_end(call: Call, scan: Path) -> None:
     call("run", scan)
     told = call("run", "--end-stream", "--stream", "prdo", code=2)
-    assert "--stream prdo: no scan of this stream is recorded" in told.stderr
+    assert "no scan of stream 'prdo' is recorded; name one that there is with --stream: main" in told.stderr
 
 
 def test_faults_of_the_machine_are_one_line(call: Call, scan: Path, tmp_path: Path) -> None:

@@ -185,21 +185,15 @@ def standing(config: Config, options: Options) -> View:
     history = History(config.history, config.settings.severity_sources)
     state = history.state(options.stream, keep_cache=False)
     if state.last is None:
-        raise InputError(
-            str(config.history),
-            f"no scan of stream {options.stream!r} is recorded",
-            "run `triagebot run SCAN` first",
-        )
+        raise history.without(options.stream)
     return look(config, history, state, history.scan(state.last).coverage, options, keep=False, every=True)
 
 
 def read(config: Config, path: Path | None, options: Options) -> Loaded:
     """The scan as tables. Without one (the end of a stream): a scan of nothing."""
     if path is None:
-        if not History(config.history).snapshots(options.stream):
-            raise InputError(
-                f"--stream {options.stream}", "no scan of this stream is recorded", "name a stream that there is"
-            )
+        if not (history := History(config.history)).snapshots(options.stream):
+            raise history.without(options.stream)
         return scans.nothing(options.label or "end of stream", options.stream, options.now)
     with options.stages.stage("read"):
         return scans.load(path, reading(config, options), options.progress, options.helpers)

@@ -11,7 +11,6 @@ import polars as pl
 from triagebot import decisions, owners
 from triagebot.beliefs import State
 from triagebot.config import Config
-from triagebot.errors import InputError
 from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History
 from triagebot.look import Options, judge
@@ -80,11 +79,7 @@ def _states(config: Config, history: History, stream: str) -> list[tuple[Snapsho
     states = [history.state(name, keep_cache=False) for name in names]
     found = [(state.last, state) for state in states if state.last]
     if not found:
-        raise InputError(
-            str(config.history),
-            f"no scan of stream {stream!r} is recorded" if stream else "no scan is recorded",
-            "run `triagebot run SCAN` first",
-        )
+        raise history.without(stream)
     return found
 
 

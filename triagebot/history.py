@@ -23,6 +23,8 @@ import polars as pl
 from triagebot import trend
 from triagebot.beliefs import Beliefs, State
 from triagebot.diff import Scope, Step, advance
+from triagebot.errors import InputError
+from triagebot.files import suggest
 from triagebot.folder import Folder, indented, read_json
 from triagebot.lease import Lease
 from triagebot.model import Arithmetic, Belief, Scan, Ticket, empty
@@ -63,6 +65,14 @@ class History:
         """The recorded scans, in their order: the oldest first."""
         self.written()
         return self._snapshots.of(stream)
+
+    def without(self, stream: str) -> InputError:
+        """What is said to who asks for a stream, or for any (empty), of which nothing is believed."""
+        streams = sorted({snapshot.stream for snapshot in self.snapshots() if snapshot.accepted})
+        if not streams:
+            return InputError(str(self.folder), "no scan is recorded", "run `triagebot run SCAN` first")
+        cause = f"no scan of stream {stream!r} is recorded{suggest(stream, streams)}"
+        return InputError(str(self.folder), cause, f"name one that there is with --stream: {', '.join(streams)}")
 
     def record(self, scan: Scan, scope: Scope, content: str, reasons: tuple[str, ...]) -> str:
         """Store a scan under a name that its content gives; one that is there already is left as it is.

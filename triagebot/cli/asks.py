@@ -114,7 +114,8 @@ def exposure(
 ) -> None:
     """Say where a vulnerability or a package is: images, teams, versions, fix, tickets, since when.
 
-    Exit 0: nowhere, and every image was scanned; 1: in an image; 3: not found, but some images were not scanned.
+    Exit 0: nowhere, and every image was scanned; 1: in an image; 3: not found, but some images, or none at all, were
+    not scanned.
     """
     from triagebot import asked
     from triagebot.errors import UnsafeError
@@ -135,7 +136,7 @@ def exposure(
             say(f"warning: {line}")
     if told.answer.affected:
         raise typer.Exit(1)
-    raise typer.Exit(UnsafeError.exit_code if told.answer.unscanned else 0)
+    raise typer.Exit(0 if told.answer.is_clear else UnsafeError.exit_code)
 
 
 @app.command()
