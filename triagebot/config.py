@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from triagebot.errors import ConfigError
 from triagebot.files import Exemption, GithubSettings, JiraSettings, Rule, RuleFile, Settings, Strict, TeamFile, suggest
 from triagebot.identity import Image, inventory_image
+from triagebot.model import Belief
 from triagebot.owners import charts_by_asset
+from triagebot.severity import unheard
 
 M = TypeVar("M", bound=Strict)
 
@@ -166,7 +168,16 @@ def read(path: Path, model: type[M]) -> M:
     return made
 
 
-def placed(path: Path, location: tuple[str, ...]) -> str:
+def strange_sources(config: Config, beliefs: Iterable[Belief]) -> list[str]:
+    """A line for each name in `severity_sources` that is nobody's as far as is known and as these findings tell."""
+    told = unheard(config.settings.severity_sources, beliefs)
+    return [
+        f"{placed(config.path, ('severity_sources', at)) if config.path else 'settings'}: severity_sources: {said}"
+        for at, said in told.items()
+    ]
+
+
+def placed(path: Path, location: tuple[int | str, ...]) -> str:
     """`file:line` of a value, or of its nearest parent that stands in the file."""
     root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     return f"{_shown(path)}:{_line(root, location)}"
