@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from triagebot.config import Config, placed, strange_sources
+from triagebot.config import Config, strange_sources
 from triagebot.errors import TrackerError
 from triagebot.history import History
 from triagebot.look import Options
 from triagebot.seen import connected
 from triagebot.severity import strange
 from triagebot.trackers import Need, Tracker, Trouble
+from triagebot.yamlfile import placed
 
 
 @dataclass(frozen=True)
