@@ -43,7 +43,7 @@ class Part:
     """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
-    not be read; `known`: how many are of a format that there is; `left_out`: how many raw entries are not in the
+    not be read; `known`: how many are of a format that there is, or may be: they were not looked into; `left_out`: how many raw entries are not in the
     tables, by rule.
     """
 
@@ -144,6 +144,7 @@ class _Tables:
         said = _Said()
         try:
             if isinstance(data, ReportError):
+                self.known += 1
                 raise data
             _, reports = formats.read(data)
             self.known += 1
