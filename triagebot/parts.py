@@ -43,8 +43,8 @@ class Part:
     """What some files say, in their order. `rows`: the columns of `ROW`, and `report`: which line of the coverage.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
-    not be read; `known`: how many are of a format that there is, or may be: they were not looked into; `left_out`: how many raw entries are not in the
-    tables, by rule.
+    not be read; `known`: how many are of a format that there is, or may be, since they were not looked into;
+    `left_out`: how many raw entries are not in the tables, by rule.
     """
 
     rows: pl.DataFrame
