@@ -14,7 +14,7 @@ import polars as pl
 from triagebot import __version__, owners, report, standing, summary
 from triagebot.columns import packed
 from triagebot.config import Config
-from triagebot.figures import summarised
+from triagebot.figures import left_by, summarised
 from triagebot.history import History
 from triagebot.look import Options, View
 from triagebot.render.page import page
@@ -36,7 +36,7 @@ def written(config: Config, options: Options, view: View) -> Written:
     """The page of a view, with the trend of its stream."""
     history = History(config.history, config.settings.severity_sources)
     trail, last = history.trail(options.stream), history.last_run(options.stream)
-    figures = summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
+    figures = summarised(config, options, view, left_by(last))
     ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
     belief = view.state.belief
@@ -52,6 +52,7 @@ def written(config: Config, options: Options, view: View) -> Written:
     values = {
         "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
+        "stuck": summary.stuck_words(figures),
         "notices": [(n.name, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),

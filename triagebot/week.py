@@ -12,12 +12,13 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from triagebot.model import SEVERITIES, Decision
+from triagebot.regular import Gap
 from triagebot.render import number, percent, shares
 from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragraph, Said, Table, line, written
 from triagebot.span import Fixed, Span, causes, signed
 from triagebot.span import words as mover_words
 from triagebot.standing import Notice, words
-from triagebot.summary import Summary, TeamRow, headline, reconciled
+from triagebot.summary import Summary, TeamRow, headline, reconciled, stuck_words
 from triagebot.trend import SERIOUS
 
 MOST_LINES = 59
@@ -46,6 +47,7 @@ class Sheet:
     sections: tuple[Section, ...]
     now: datetime
     week: str = ""
+    gap: Gap | None = None
 
     def standing(self) -> Sheet:
         """The same without what changed."""
@@ -365,12 +367,20 @@ def _attention(sheet: Sheet, rows: int) -> list[Block]:
     for section in sheet.sections:
         for item in _of_section(section, sheet.now, rows):
             told.setdefault(item, []).append(section.summary.stream)
-    if not told:
-        return []
     many = len(sheet.sections) > 1
-    items = [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    items = [_missed(sheet.gap)] if sheet.gap else []
+    items += [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    if not items:
+        return []
     shown, more = _cut(items, max(rows, 3))
     return [Paragraph(line(Said("Needs attention", "strong"))), Bullets(tuple(shown), more)]
+
+
+def _missed(gap: Gap) -> Line:
+    usual = "a day" if gap.usual.days == 1 else f"{gap.usual.days} days"
+    return line(
+        f"no run between {gap.last:%Y-%m-%d} and {gap.next:%Y-%m-%d}, where {usual} is usual: is the schedule disabled?"
+    )
 
 
 def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
@@ -392,6 +402,7 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         what = "image" if not s.posture else "image or workload"
         items.append(_named(f"{_many(len(s.unowned), what)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
+    items += [_named(said, names, rows) for said, names in stuck_words(s)]
     items += [_notice(n) for n in s.notices if n.state != "ending"]
     return items + [line(Said(one, "text")) for one in s.waiting]
 

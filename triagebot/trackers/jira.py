@@ -18,6 +18,7 @@ from typing import Any
 
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
+from triagebot.trackers.counted import Counted
 from triagebot.trackers.interface import (
     Deleted,
     Edit,
@@ -33,10 +34,11 @@ from triagebot.trackers.interface import (
 )
 from triagebot.trackers.jira_body import Document, Form, Wiki
 from triagebot.trackers.jira_calls import PROPERTY, JiraCalls, Refused
+from triagebot.trackers.jira_closings import SAME_MOMENT, Closings
 from triagebot.trackers.jira_doctor import Examination
 from triagebot.trackers.jira_fields import LABEL, Fields, labels_of, project_of
 from triagebot.trackers.jira_filing import TITLE_LIMIT, Filing
-from triagebot.trackers.jira_listing import FIELDS, SAME_MOMENT, Lister, effective
+from triagebot.trackers.jira_listing import FIELDS, Lister, effective
 from triagebot.trackers.jira_memory import Carried, Closing, Memory, key_label, told
 from triagebot.trackers.jira_remarks import Remarks
 from triagebot.trackers.jira_states import Step, is_open, step
@@ -48,7 +50,7 @@ LAG = timedelta(minutes=15)
 Json = dict[str, Any]
 
 
-class JiraTracker:
+class JiraTracker(Counted[JiraCalls]):
     """One connection, for all projects that teams name."""
 
     body_limit = BODY_LIMIT - 200
@@ -65,6 +67,7 @@ class JiraTracker:
         self.learnt = Memory()
         self.fields = Fields(calls, self.learnt, now, self.notes)
         self.remarks = Remarks(calls, self.fields, lambda: self.form)
+        self.closings = Closings(calls, self.fields, lambda: self.form)
         self.lister = Lister(self, sorted({self.settings.project, *projects}))
         self.filing = Filing(self)
 
@@ -77,21 +80,6 @@ class JiraTracker:
     def form(self) -> Form:
         """How this server holds text."""
         return Document() if self.calls_made.is_cloud else Wiki()
-
-    @property
-    def waited(self) -> float:
-        """Seconds waited for the server, and between writes."""
-        return self.calls_made.caller.waited
-
-    @property
-    def reads(self) -> int:
-        """Requests that only read."""
-        return self.calls_made.reads
-
-    @property
-    def writes(self) -> int:
-        """Requests that write."""
-        return self.calls_made.writes
 
     def listing(self, known: Known) -> Listing:
         """The tickets of all projects; a project that cannot be listed takes no part, the others do."""
