@@ -311,6 +311,28 @@ def test_no_scan_is_an_error(call: Call, tmp_path: Path) -> None:
     assert "run `triagebot run SCAN` first" in call("summary", code=2).stderr
 
 
+def test_what_holds_no_report_at_all_is_no_scan(call: Call, scan: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.yaml").write_text("history: .other\nteams: teams.yaml\n")
+    said = call("run", "other.yaml", code=2).stderr
+    assert "triagebot: other.yaml: is no scan: no known report (its keys: history, teams)" in said
+    assert said.endswith("give a folder of reports, one report or an archive; settings are given with --config\n")
+    assert said.count("\n") == 1
+    (tmp_path / "lists").mkdir()
+    for name, text in (("a.json", "{}"), ("b.json", ""), ("c.json", '{"Results": [')):
+        (tmp_path / "lists" / name).write_text(text)
+    said = call("plan", "lists", code=2).stderr
+    assert "(a.json: no known report (an empty object); and 2 more)" in said
+    assert not (tmp_path / ".triagebot").exists()
+    (tmp_path / "lists" / "d.json").write_text((scan / "two.json").read_text())
+    assert "1 scanned, 3 failed" in call("run", "lists", code=1).stdout
+
+
+def test_what_a_scanner_left_of_a_failed_scan_is_a_scan(call: Call, tmp_path: Path) -> None:
+    failed = {"stdout": "", "stderr": "no such image", "exitcode": 125, "cmd": "trivy image a/a:1"}
+    (tmp_path / "failed.json").write_text(json.dumps(failed))
+    assert "0 scanned, 1 failed" in call("run", "failed.json").stdout
+
+
 def test_a_stream_that_there_is_not_cannot_end(call: Call, scan: Path) -> None:
     call("run", scan)
     told = call("run", "--end-stream", "--stream", "prdo", code=2)

@@ -16,7 +16,7 @@ from reports import trivy, vulnerability, write
 from typer.testing import CliRunner
 from walks import SCANS, walk
 
-from triagebot import asked, config
+from triagebot import app, asked, config
 from triagebot.cli import app as command
 from triagebot.errors import InputError, TrackerError
 from triagebot.exposure import Answer
@@ -346,13 +346,34 @@ def test_all_streams_are_asked_and_one_ends(place: Place, tmp_path: Path) -> Non
     only = ask(place, "CVE-2021-45046", "--stream", "1.3")
     assert (only.exit_code, "not found in 3 scanned images" in only.stdout) == (0, True)
     settings = config.load(place.folder / "triagebot.yaml")
-    from triagebot import app
-
     app.run(settings, None, Options(now=DAY + WEEK, stream="1.2", end_stream=True, allow_mass_close=True))
     result = ask(place, "CVE-2021-45046")
     assert result.exit_code == 0
     assert "retired in scan end of stream" in result.stdout
     assert "stream 1.2: ended with end of stream; nothing of it is in use\n" in result.stdout
+
+
+def test_a_stream_without_an_image_gives_no_all_clear(place: Place, tmp_path: Path) -> None:
+    policies = {"apiVersion": "wgpolicyk8s.io/v1alpha2", "kind": "PolicyReport", "metadata": {"namespace": "pay"}}
+    place.run(write(tmp_path / "cluster", report=policies | {"results": []}), DAY, stream="cluster")
+    result = ask(place, LOG4SHELL)
+    assert result.exit_code == 3
+    assert f"{LOG4SHELL}: not found; there is no image in stream cluster\n" in result.stdout
+    assert "last scan cluster of 2026-05-03: there is no image in it\n" in result.stdout
+    assert "all were scanned" not in result.stdout
+    place.run(write(tmp_path / "clean", web=trivy("shop/web:1.0", [])), DAY)
+    both = ask(place, LOG4SHELL)
+    assert (both.exit_code, "not found in 1 scanned image; all were scanned" in both.stdout) == (0, True)
+    assert "stream cluster: last scan cluster of 2026-05-03: there is no image in it\n" in both.stdout
+
+
+def test_of_a_stream_that_ended_nothing_is_in_use(place: Place, tmp_path: Path) -> None:
+    place.run(shop(tmp_path / "a"), DAY, stream="1.2")
+    settings = config.load(place.folder / "triagebot.yaml")
+    app.run(settings, None, Options(now=DAY + WEEK, stream="1.2", end_stream=True, allow_mass_close=True))
+    result = ask(place, "CVE-1999-0001")
+    assert result.exit_code == 0
+    assert "CVE-1999-0001: not found; there is no image in stream 1.2 that is in use\n" in result.stdout
 
 
 def test_what_one_stream_learnt_of_names_holds_for_the_others(place: Place, tmp_path: Path) -> None:
@@ -399,7 +420,7 @@ def test_retire_after_ends_the_wait_for_a_clean_image(place: Place, tmp_path: Pa
         (["GHSA-1234"], "reads like no vulnerability id"),
         (["RHSA-2021:5132"], "bulletin"),
         (["DSA-5020-1"], "bulletin"),
-        ([LOG4SHELL, "--stream", "nowhere"], "no scan of stream 'nowhere' is recorded"),
+        ([LOG4SHELL, "--stream", "mian"], "recorded; name one that there is: main; did you mean 'main'[?]$"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_for_silence_would_read_as_an_all_clear(

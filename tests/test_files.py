@@ -12,10 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from triagebot.cli import app
-from triagebot.config import load, read, shipped
+from triagebot.config import load, shipped
 from triagebot.errors import ConfigError, InputError
 from triagebot.files import FILES, RuleFile, Settings, Strict, TeamFile
 from triagebot.identity import Image
+from triagebot.yamlfile import read
 
 MODELS: dict[str, type[Strict]] = {
     "triagebot.yaml": Settings,
@@ -305,6 +306,45 @@ def test_good_files_are_read(tmp_path: Path) -> None:
     assert config.exemptions[0].expires == date(2027, 1, 31)
     assert config.teams.images[0].match == ["*"]
     assert config.inventory == {Image("docker.io/library/nginx", ""), Image("registry:5000/a", "1")}
+
+
+def test_faults_of_all_files_are_told_at_once() -> None:
+    """Of form and of meaning, whichever file; a person does not mend one file to hear of the next."""
+    Path("triagebot.yaml").write_text(
+        "hstory: x\nrules: [rules/p.yaml, rules/e.yaml, rules/absent.yaml]\nteams: rules/teams.yaml\n"
+        "inventory: absent.txt\nvex: [v.json]\n"
+        "trackers: {default: {type: local, pth: t}, net: {type: jira, url: 'http://x', project: NET}}\n"
+        "summary: {tracker: nett, wekday: monday}\n"
+    )
+    Path("rules/p.yaml").write_text(rules("{id: kev, when: {epps: 1}, priority: P0, action: ticket, because: x}"))
+    Path("rules/e.yaml").write_text(
+        "exceptions:\n  - {asset: 'x/*', team: dnz, kind: accepted-risk, reason: r, approved_by: us, expires: soon}\n"
+    )
+    Path("rules/teams.yaml").write_text(
+        "teams:\n  dns: {tracker: defalt, nam: x}\n  web: {tracker: net, repo: a/b}\nunowned: dsn\n"
+    )
+    Path("v.json").write_text('{"@context": "https://openvex.dev/ns/v0.2.0",\n "statements": [{}]}')
+    with pytest.raises(ConfigError) as caught:
+        load(None)
+    assert str(caught.value).splitlines() == [
+        "rules/absent.yaml: there is no such file; create it, or correct the path that names it",
+        "absent.txt: cannot be read: No such file or directory; correct `inventory`",
+        "v.json:2: statement 1: field 'status' is missing",
+        "v.json:2: statement 1: field 'vulnerability' names none; mend the document, or leave it out of `vex`",
+        "triagebot.yaml:1: unknown field 'hstory'; did you mean 'history'?",
+        "triagebot.yaml:6: tracker 'default': unknown field 'pth'; did you mean 'path'?",
+        "triagebot.yaml:7: summary: no tracker 'nett'; did you mean 'net'?; name one of `trackers:`",
+        "triagebot.yaml:7: unknown field 'wekday'; did you mean 'weekday'?",
+        "rules/p.yaml:2: rule 'kev': unknown field 'epps'; did you mean 'epss'?",
+        "rules/e.yaml:2: exception 1: expires: is no date; write for example 2027-01-31",
+        "rules/e.yaml:2: exception 1: no team 'dnz'; did you mean 'dns'?; name one of the team file",
+        "rules/teams.yaml:2: team 'dns': no tracker 'defalt'; did you mean 'default'?; "
+        "name one of `trackers:` in triagebot.yaml",
+        "rules/teams.yaml:2: team 'dns': unknown field 'nam'; did you mean 'name'?",
+        "rules/teams.yaml:3: team 'web': 'repo' is for github, and tracker 'net' is jira; "
+        "correct `tracker`, or the place",
+        "rules/teams.yaml:4: unowned: no team 'dsn'; did you mean 'dns'?",
+    ]
 
 
 def test_nothing_written_means_the_shipped_defaults() -> None:

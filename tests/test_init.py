@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +24,12 @@ from reports import trivy, vulnerability, write
 from typer.testing import CliRunner, Result
 
 from triagebot import codeowners, config, drafts, teamdraft
-from triagebot.begin import begin, origin, scans_in
+from triagebot.begin import begin, origin
 from triagebot.cli import app
 from triagebot.drafts import Place
 from triagebot.errors import ConfigError, InputError
 from triagebot.files import TeamFile
+from triagebot.layout import layout
 from triagebot.owners import assign
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,11 +63,192 @@ def test_what_is_drafted_from_real_scans_loads_and_doctor_is_content(corpus: Pat
     said = call("init", corpus / "history" / name).stdout
     assert re.search(r": \d+ images \(reports: \d+ \w+\); teams drafted: \d+", said)
     assert f"{name} holds " in said
-    assert "run them one by one, the oldest first" in said
     assert call("doctor").stdout == "tracker 'default': all is well\n"
-    newest = scans_in(corpus / "history" / name)[-1]
-    call("run", newest)
+    assert steps_of(said)[-1].startswith(f"triagebot run {layout(corpus / 'history' / name).scans[-1]}")
+    for step in steps_of(said):
+        paste(call, step)
     assert list(Path("tickets").glob("*.md"))
+
+
+def steps_of(said: str) -> list[str]:
+    return [line.strip() for line in said.partition("next:\n")[2].splitlines()]
+
+
+def paste(call: Call, step: str) -> None:
+    """What a person does with a line that `init` printed."""
+    words = shlex.split(step, comments=True)
+    assert words[0] == "triagebot"
+    call(*words[1:])
+
+
+DAYS = ("2026-05-01", "2026-05-08", "2026-05-15")
+REPORTS = {f"r{n}": trivy(f"x/{n}:1", [vulnerability("CVE-2026-0001")], at="2026-05-01T06:00:00Z") for n in "abc"}
+
+
+def days(folder: Path) -> None:
+    for day in DAYS:
+        write(folder / day, **REPORTS)
+
+
+def beside_days(folder: Path) -> None:
+    """A folder for each day, and what lies beside such folders."""
+    days(folder)
+    (folder / "empty").mkdir()
+    (folder / "2026-06-01").mkdir()
+    (folder / "2026-05-32-notes").mkdir()
+    (folder / "2026-05-32-notes" / "notes.md").write_text("# Notes\n")
+    write(folder / "tools", other=trivy("x/tool:1", []))
+    write(folder / "zz9", other=trivy("x/tool:1", []))
+    (folder / "README.md").write_text("# Scans\n")
+    (folder / "index.json").write_text('{"scans": 3}')
+    (folder / "latest").symlink_to("2026-05-01")
+
+
+def beside_releases(folder: Path) -> None:
+    for name in ("1.9", "1.10", "1.11"):
+        write(folder / name, **REPORTS)
+    (folder / "empty").mkdir()
+    write(folder / "extra", other=trivy("x/tool:1", []))
+
+
+def files_of_days(folder: Path) -> None:
+    for day in DAYS:
+        write(folder, **{f"nightly-{day}": REPORTS["ra"]})
+    (folder / "README.md").write_text("# Scans\n")
+
+
+def archives(ending: str) -> Callable[[Path], None]:
+    def made(folder: Path) -> None:
+        folder.mkdir()
+        for day in DAYS:
+            reports = write(folder.parent / "packed" / day, **REPORTS)
+            with tarfile.open(folder / f"scan-{day}{ending}", "w:gz" if ending.endswith("gz") else "w") as archive:
+                archive.add(reports, arcname=day)
+        (folder / "empty").mkdir()
+        (folder / "README.md").write_text("# Scans\n")
+        with tarfile.open(folder / "zz-tools.tar.gz", "w:gz") as archive:
+            archive.add(folder / "README.md", arcname="README.md")
+
+    return made
+
+
+def one_archive(folder: Path) -> None:
+    with tarfile.open(folder.parent / "all.tar.gz", "w:gz") as archive:
+        archive.add(write(folder.parent / "packed", **REPORTS), arcname="all")
+    folder.mkdir()
+    (folder.parent / "all.tar.gz").rename(folder / "all.tar.gz")
+
+
+LAYOUTS: list[tuple[str, Callable[[Path], object], str, list[str], str]] = [
+    ("days", days, "scans/2026-05-15", [f"scans/{day}" for day in DAYS[:2]], ""),
+    ("beside", beside_days, "scans/2026-05-15", [f"scans/{day}" for day in DAYS[:2]], "tools, zz9"),
+    ("first day", lambda f: write(f / "2026-05-15", **REPORTS), "scans/2026-05-15", [], ""),
+    ("releases", beside_releases, "scans/1.11", ["scans/1.9", "scans/1.10"], "extra"),
+    ("flat", lambda f: write(f, **REPORTS), "scans", [], ""),
+    ("files", files_of_days, f"scans/nightly-{DAYS[2]}.json", [f"scans/nightly-{day}.json" for day in DAYS[:2]], ""),
+    ("one archive", one_archive, "scans/all.tar.gz", [], ""),
+    *(
+        (f"archives {end}", archives(end), f"scans/scan-{DAYS[2]}{end}",
+         [f"scans/scan-{day}{end}" for day in DAYS[:2]], "zz-tools.tar.gz")
+        for end in (".tar.gz", ".tgz", ".tar")
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "newest", "older", "beside"), [pytest.param(*case, id=n) for n, *case in LAYOUTS])
+def test_what_init_says_next_works_however_scans_lie(
+    call: Call, make: Callable[[Path], object], newest: str, older: list[str], beside: str
+) -> None:
+    make(Path("scans"))
+    said = call("init").stdout
+    assert said.startswith(f"{newest}: ")
+    taken = [shlex.split(step, comments=True)[2:] for step in steps_of(said) if step.startswith("triagebot run")]
+    words = [*([scan, "--record-only"] for scan in older), [newest, "--dry-run"], [newest]]
+    assert [[word for word in t if word != "--taken-at" and word not in DAYS] for t in taken] == words
+    assert (f"note: taken for no scans: {beside}\n" in said) == bool(beside)
+    for step in steps_of(said):
+        paste(call, step)
+    assert list(Path("tickets").glob("*.md"))
+    assert "nothing to do" in call("run", newest).stdout, "and so does the schedule that finds it again"
+
+
+@pytest.mark.parametrize(("make", "newest"), [pytest.param(*case[:2], id=n) for n, *case in LAYOUTS])
+def test_the_drafted_workflow_takes_the_scan_that_init_looked_at(
+    call: Call, make: Callable[[Path], object], newest: str
+) -> None:
+    make(Path("scans"))
+    call("init")
+    (step,) = [s for s in yaml.safe_load(Path(drafts.WORKFLOW).read_text())["jobs"]["triage"]["steps"]
+               if s.get("name") == "Triage"]  # fmt: skip
+    chosen = step["run"].splitlines()[0]
+    done = subprocess.run(
+        ["bash", "-euc", f'{chosen}\necho "$scan"'],  # noqa: S607
+        env={"PATH": os.environ["PATH"], "SCANS": step["env"]["SCANS"], "CHOSEN": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == newest
+
+
+def test_one_report_and_one_archive_are_scans(call: Call) -> None:
+    write(Path("out"), **REPORTS)
+    with tarfile.open("all.tar.gz", "w:gz") as archive:
+        archive.add("out", arcname="out")
+    for scan in ("out/ra.json", "all.tar.gz"):
+        for step in steps_of(call("init", scan, "--force").stdout):
+            paste(call, step)
+
+
+def test_reports_of_several_days_in_one_folder_are_told_of(call: Call) -> None:
+    for day in DAYS:
+        write(Path("scans"), **{f"{name}-{day}": report for name, report in REPORTS.items()})
+    said = call("init").stdout
+    assert "reports of several days lie in one folder and are read as one scan" in said
+    for step in steps_of(said):
+        paste(call, step)
+
+
+def test_an_image_each_is_no_scan_each(tmp_path: Path) -> None:
+    for name in ("nginx-1.27", "redis-7", "redis-2026-05-01", "redis-2026-06-01", "tools"):
+        write(tmp_path / name, report=trivy(f"x/{name}:1", []))
+    assert layout(tmp_path).scans == ()
+
+
+def test_the_day_in_the_name_counts_whatever_the_reports_say(call: Call) -> None:
+    for day in DAYS:
+        write(Path("scans") / day, a=[{"Target": "x/a:1 (debian 12)", "Vulnerabilities": None}])
+    steps = steps_of(call("init").stdout)
+    assert steps[1].startswith(f"triagebot run scans/{DAYS[0]} --taken-at {DAYS[0]} --record-only")
+    assert steps[-1] == f"triagebot run scans/{DAYS[2]} --taken-at {DAYS[2]}"
+
+
+@pytest.mark.parametrize(("made", "are_taken"), [((1, 2, 3), True), ((3, 1, 2), False)])
+def test_older_releases_are_taken_in_only_in_the_order_in_which_they_were_made(
+    call: Call, made: tuple[int, ...], are_taken: bool
+) -> None:
+    for n, day in enumerate(made):
+        write(Path("scans") / f"1.{n}", a=trivy("x/a:1", [], at=f"2026-05-0{day}T06:00:00Z"))
+    said = call("init").stdout
+    assert ("the reports do not say that the older scans were made in the order" in said) == (not are_taken)
+    assert len([step for step in steps_of(said) if "--record-only" in step]) == 2 * are_taken
+    for step in steps_of(said):
+        paste(call, step)
+
+
+def test_scans_beside_the_settings_are_named_as_they_are_typed(call: Call) -> None:
+    days(Path("there/scans"))
+    steps = steps_of(call("init", "there/scans", "--folder", "there").stdout)
+    assert steps[-1] == f"triagebot run there/scans/{DAYS[2]} --taken-at {DAYS[2]} --config there/triagebot.yaml"
+    for step in steps:
+        paste(call, step)
+
+
+def test_of_many_scans_the_note_says_how_many_it_does_not_name(call: Call) -> None:
+    for day in range(1, 21):
+        write(Path("scans") / f"2026-05-{day:02}", **REPORTS)
+    said = call("init").stdout
+    named = "2026-05-01, 2026-05-02, 2026-05-03, … 14 more …, 2026-05-18, 2026-05-19, 2026-05-20"
+    assert f"note: scans holds 20 scans ({named}); the newest was looked at" in said
+    assert len(steps_of(said)) == 1 + 12 + 2
 
 
 @pytest.mark.parametrize("name", OWNERS)
@@ -204,6 +388,9 @@ def test_reports_that_name_no_image_are_told_by_their_path(tmp_path: Path) -> No
 
 
 def test_folders_are_scans_only_if_they_hold_the_same(tmp_path: Path) -> None:
+    def scans_in(folder: Path) -> list[Path]:
+        return [*layout(folder).scans]
+
     for name in ("1.9", "1.10"):
         write(tmp_path / "a" / name, one=trivy("x/a:1", []), two=trivy("x/b:1", []))
     assert [p.name for p in scans_in(tmp_path / "a")] == ["1.9", "1.10"]

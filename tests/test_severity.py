@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from conftest import Place
 from reports import write
+from typer.testing import CliRunner
 
 from triagebot import app, config
+from triagebot.cli import app as command
+from triagebot.doctor import warned
 from triagebot.formats import read
 from triagebot.look import Options
 from triagebot.severity import others, score_severity, source, vendor
@@ -159,3 +162,38 @@ def test_what_is_no_mapping_of_severities_rates_nothing() -> None:
     odd = json.dumps(trivy({**GLIBC, "VendorSeverity": ["nvd"], "CVSS": None})).encode()
     _, [report] = read(odd)
     assert report.ratings["CVE-2019-1010022"] == ()
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        ("vendor, nvd, RHEL, github", []),
+        ("nvd, vender", ["nothing is rated by 'vender'; did you mean 'vendor'?"]),
+        ("nvdd", ["nothing is rated by 'nvdd'; did you mean 'nvd'?"]),
+        ("acme-internal", ["nothing is rated by 'acme-internal'"]),
+        ("house", []),
+        ("hous", ["nothing is rated by 'hous'; did you mean 'house'?"]),
+    ],
+)
+def test_a_source_that_nobody_knows_is_warned_of_unless_a_finding_carries_it(
+    tmp_path: Path, sources: str, expected: list[str]
+) -> None:
+    """Sources are open words: what a report quotes is one, whatever its name."""
+    rated = GLIBC | {"VendorSeverity": {"house": 2}}
+    _, place = judged(tmp_path, sources, a=trivy(rated))
+    settings = config.load(place.folder / "triagebot.yaml")
+    told = app.run(settings, write(tmp_path / "s", a=trivy(rated)), Options(now=NOW)).document["warnings"]
+    said = [line.partition("severity_sources: ")[2] for line in told if "severity_sources" in line]
+    assert said == expected
+    assert warned(settings) == [line for line in told if "severity_sources" in line]
+
+
+def test_the_line_of_a_strange_source_is_named_and_doctor_is_content(tmp_path: Path) -> None:
+    settings = tmp_path / "triagebot.yaml"
+    settings.write_text("severity_sources:\n  - nvd\n  - debain\n")
+    (tmp_path / "tickets").mkdir()
+    told = CliRunner().invoke(command, ["doctor", "--config", str(settings), "--now", "2026-05-03"])
+    assert told.exit_code == 0
+    assert "triagebot.yaml:3: severity_sources: nothing is rated by 'debain'; did you mean 'debian'?\n" in told.stderr
+    document = json.loads(CliRunner().invoke(command, ["doctor", "--json", "--config", str(settings)]).stdout)
+    assert (document["findings"], len(document["warnings"])) == ([], 1)

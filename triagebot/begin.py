@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 
 from triagebot import __version__, archive, chartfile, codeowners, drafts, formats, parts, teamdraft
@@ -19,10 +18,17 @@ from triagebot.drafts import Place, Sight
 from triagebot.errors import InputError, ReportError
 from triagebot.files import PROJECT, REPOSITORY, Settings
 from triagebot.folder import Folder
-from triagebot.identity import NO_IMAGE, masked, parse_image
+from triagebot.identity import NO_IMAGE, parse_image
+from triagebot.layout import Layout, day_of, is_archive, layout
 from triagebot.scan import names_in
 
-ARCHIVES = (".tar.gz", ".tgz", ".tar")
+OLDER = 12
+"""So many older scans are worth taking in: the trend shows no more."""
+_NAMED = 3
+_UNORDERED = (
+    "the reports do not say that the older scans were made in the order of their names: "
+    '"Past scans" in the README tells how to take them in'
+)
 _ORIGIN = re.compile(r"^(?:https?://|ssh://)?(?:[^@/\s]+@)?github\.com[:/](?P<repo>[^/\s]+/[^/\s]+?)(?:\.git)?/?$")
 
 
@@ -36,6 +42,9 @@ class Begun:
     notes: list[str] = field(default_factory=list)
     teams: int = 0
     scan: str = ""
+    older: list[str] = field(default_factory=list)
+    """Scans that were taken before it, the oldest first."""
+    today: str = ""
 
 
 @dataclass
@@ -48,6 +57,8 @@ class _Seen:
     nameless: list[str] = field(default_factory=list)
     broken: int = 0
     ignored: int = 0
+    made: datetime | None = None
+    """When the last of the reports was made, if they say so."""
 
 
 def begin(
@@ -57,29 +68,37 @@ def begin(
     """Look at `scan`, and write the drafts below `base`. Raises `InputError` where there is nothing to look at."""
     if base.exists() and not base.is_dir():
         raise InputError(f"--folder {base}", "is no folder", "name the folder that the files are to be written to")
-    scans = scans_in(scan)
-    seen = _look(scans[-1] if scans else scan)
+    found = layout(scan)
+    *older, newest = found.scans or [scan]
+    seen = _look(newest)
     if not seen.images and not seen.nameless:
         known = ", ".join(f.NAME for f in formats.FORMATS)
-        if scan.is_file() and not scan.name.endswith(ARCHIVES):
+        if scan.is_file() and not is_archive(scan.name):
             why = f"`triagebot explain --report {shlex.quote(str(scan))}` says why"
             raise InputError(str(scan), "is no report that can be read", f"{why}; give a scan, or a folder of scans")
-        raise InputError(str(scan), "no scan reports in it", f"give the folder that holds them ({known})")
+        raise InputError(str(newest), "no scan reports in it", f"give the folder that holds them ({known})")
     template = _template(seen.nameless)
     reading = parts.Reading(now, image_paths=(template or _default_paths(),))
     for name in seen.nameless:
         image = parts.image_of(name, "", reading)
         seen.images[image.label] = image.asset
     assets = [asset for asset in seen.images.values() if not re.match(NO_IMAGE, asset)]
-    begun = Begun(
-        Sight(_spelt(scan, base), _inside(scan, base), bool(scans), seen.formats, len(set(seen.images)), template),
-        scan=_spelt(scans[-1] if scans else scan, base),
-    )
+    sight = Sight(
+        _spelt(scan, base), _inside(scan, base), found.pattern if found.scans else "", seen.formats,
+        len(set(seen.images)), template, found.are_files,
+    )  # fmt: skip
+    begun = Begun(sight, scan=_typed(newest), today=f"{now:%Y-%m-%d}")
+    older = older[-OLDER:]
+    days = [] if found.are_dated else [*(_look(path).made for path in older), seen.made]
+    if not any(days) or (all(days) and days == sorted(day for day in days if day)):
+        begun.older = [*map(_typed, older)]
+    else:
+        begun.notes.append(_UNORDERED)
     lines = codeowners.read(chartfile.text(owners)) if owners else []
     pairs = chartfile.pairs(charts) if charts else []
     made = teamdraft.draft(assets, lines, pairs)
     begun.teams = len(made.teams)
-    begun.notes += _notes(scans, scan, seen, made, lines, base, template)
+    begun.notes += _notes(found, scan, seen, made, lines, base, template)
     for name, text in drafts.files(begun.sight, place, made, __version__).items():
         target = base / name
         if (target.exists() or target.is_symlink()) and not force:
@@ -119,18 +138,26 @@ def _address(url: str) -> str:
 def steps(begun: Begun, place: Place, base: Path) -> list[str]:
     """What to do next, as commands."""
     config = "" if base.resolve() == Path.cwd() else f" --config {shlex.quote((base / drafts.SETTINGS).as_posix())}"
-    scan = shlex.quote(begun.scan)
     first = {
         "local": [],
         "github": ["export GITHUB_TOKEN=…     # may read and write issues"],
         "jira": ["export JIRA_TOKEN=…       # and JIRA_USER for Jira Cloud"],
     }[place.kind]
+    told = "     # for the trend; touches no ticket"
     return [
         *first,
         f"triagebot doctor{config}",
-        f"triagebot run {scan}{config} --dry-run",
-        f"triagebot run {scan}{config}",
+        *(f"triagebot run {_argument(begun, scan)}{config} --record-only{told}" for scan in begun.older),
+        f"triagebot run {_argument(begun, begun.scan)}{config} --dry-run",
+        f"triagebot run {_argument(begun, begun.scan)}{config}",
     ]
+
+
+def _argument(begun: Begun, scan: str) -> str:
+    """A scan as `run` takes it. Of several, each with its day: what their reports say of it may be something else."""
+    day = day_of(Path(scan).name) if begun.older else ""
+    is_past = "" < day <= begun.today  # where the day has begun that is still to come in UTC, `run` would refuse it
+    return f"{shlex.quote(scan)} --taken-at {day}" if is_past else shlex.quote(scan)
 
 
 def origin(base: Path) -> str:
@@ -150,45 +177,11 @@ def origin(base: Path) -> str:
 # Scans
 
 
-def scans_in(folder: Path) -> list[Path]:
-    """The scans of a folder that holds several, the oldest first; empty: it is one scan itself.
-
-    Sub-folders are scans if each has a number or date in its name and most of what lies in one lies in the next, give
-    or take tags; archives, if each has a number or date in its name.
-    """
-    if not folder.is_dir():
-        return []
-    inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
-    packed = [p for p in inside if p.name.endswith(ARCHIVES) and p.is_file()]
-    folders = [p for p in inside if p.is_dir()]
-    found = sorted(packed or folders, key=lambda p: _natural(p.name))
-    if not all(re.search(r"\d", p.name) for p in found):
-        return []
-    if packed:
-        return found if not folders else []
-    loose = [p for p in inside if p.is_file() and formats.is_report_like(_head(p), p.name)]
-    if len(found) < 2 or loose:
-        return []
-    held = [{masked(name) for name, _ in names_in(p)} for p in found]
-    alike = all(2 * len(a & b) >= min(len(a), len(b)) > 0 for a, b in pairwise(held))
-    return found if alike else []
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    """In the order in which people count: `1.9` before `1.10`."""
-    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in re.split(r"(\d+)", name) if p]
-
-
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(256)
-
-
 def _contents(scan: Path) -> Iterator[tuple[str, bytes | ReportError]]:
     if scan.is_dir():
         for name, _ in names_in(scan):
             yield name, archive.content(scan / name)
-    elif scan.name.endswith(ARCHIVES):
+    elif is_archive(scan.name):
         yield from archive.members(scan)
     elif scan.is_file():
         yield scan.name, archive.content(scan)
@@ -212,6 +205,8 @@ def _look(scan: Path) -> _Seen:
             continue
         seen.formats[format_name] += 1
         for report in reports:
+            if report.scanned_at:
+                seen.made = max(report.scanned_at, seen.made or report.scanned_at)
             if report.image:
                 image = parse_image(report.image)
                 seen.images[image.label] = image.asset
@@ -244,6 +239,11 @@ def _spelt(path: Path, base: Path) -> str:
     return _inside(path, base) or path.as_posix()
 
 
+def _typed(path: Path) -> str:
+    """As it can be typed behind a command here; a name that begins with a dash would be an option."""
+    return f"./{path}" if path.as_posix().startswith("-") else path.as_posix()
+
+
 def _inside(path: Path, base: Path) -> str:
     try:
         return path.resolve().relative_to(base.resolve()).as_posix()
@@ -255,13 +255,20 @@ def _inside(path: Path, base: Path) -> str:
 
 
 def _notes(
-    scans: Sequence[Path], scan: Path, seen: _Seen, made: teamdraft.TeamDraft,
+    found: Layout, scan: Path, seen: _Seen, made: teamdraft.TeamDraft,
     lines: Sequence[codeowners.OwnerLine], base: Path, template: str,
 ) -> list[str]:  # fmt: skip
     notes = []
-    if scans:
-        names = ", ".join(p.name for p in (scans if len(scans) <= 4 else [*scans[:2], *scans[-2:]]))
-        notes.append(f"{_spelt(scan, base)} holds {len(scans)} scans ({names}): run them one by one, the oldest first")
+    if len(found.scans) > 1:
+        names = ", ".join(_some([p.name for p in found.scans]))
+        notes.append(f"{_spelt(scan, base)} holds {len(found.scans)} scans ({names}); the newest was looked at")
+    if found.beside:
+        names = ", ".join(_some(found.beside))
+        notes.append(f"taken for no scans: {names}")
+    if found.mixed:
+        notes.append(
+            "reports of several days lie in one folder and are read as one scan: put each day into a folder of its own"
+        )
     if seen.broken:
         notes.append(f"{seen.broken} files could not be read; `triagebot explain --report FILE` says why")
     if template:
@@ -271,3 +278,9 @@ def _notes(
     if not _inside(scan, base):
         notes.append(f"the scans lie outside this folder: say in {drafts.WORKFLOW} how they come into it")
     return notes
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    """All of a few names; of many the first and the last ones, and how many are left out between."""
+    left = len(names) - 2 * _NAMED
+    return [*names] if left <= 1 else [*names[:_NAMED], f"… {left} more …", *names[-_NAMED:]]

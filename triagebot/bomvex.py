@@ -17,7 +17,7 @@ from triagebot.files import suggest
 from triagebot.jsonplaces import Faulty
 from triagebot.openvex import EXCUSING
 from triagebot.products import Product, of_component, of_ref
-from triagebot.statements import Document, Statement, moment, refuse, worded
+from triagebot.statements import Document, Entries, Statement, gathered, moment, worded
 from triagebot.versions import satisfies
 
 _STATES = {
@@ -85,25 +85,21 @@ def read(name: str, value: Mapping[str, Any], text: str, boms: Boms) -> Document
     if not isinstance(entries, list):
         raise Faulty([(1, "field 'vulnerabilities' should be a list")])
     here = bom(value)
-    faults: list[tuple[int, str]] = []
-    statements: list[Statement] = []
-    unmatched: dict[str, None] = {}
-    for number, entry in enumerate(entries):
-        wrong = _faults(entry)
-        faults += [(number, said) for said in wrong]
-        analysis = entry.get("analysis") if isinstance(entry, dict) else None
-        if wrong or not analysis:
-            continue  # without an analysis it is a report of a scanner, and says nothing of whether it matters
+
+    def said_by(entry: Mapping[str, Any]) -> tuple[Statement, list[str]] | None:
+        analysis = entry.get("analysis")
+        if not analysis:
+            return None  # it is a report of a scanner, and says nothing of whether it matters
         products: list[Product] = []
+        unmatched: list[str] = []
         for affected in entry.get("affects") or [{}]:
             product = _meant(affected, here, boms)
             meant = [product] if product is None else _at_versions(product, affected, _STATES[analysis["state"]])
             products += [p for p in meant if p]
-            if None in meant:
-                unmatched[str(affected.get("ref", "no product at all"))] = None
-        statements.append(_statement(name, value, entry, products))
-    refuse(faults, text, "vulnerabilities", "vulnerability")
-    return Document(name, tuple(statements), tuple(unmatched))
+            unmatched += [str(affected.get("ref", "no product at all"))] if None in meant else []
+        return _statement(name, value, entry, products), unmatched
+
+    return gathered(name, Entries(entries, text, "vulnerabilities", "vulnerability"), _faults, said_by)
 
 
 def _faults(entry: Any) -> list[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from triagebot.config import Config, placed
+from triagebot.config import Config, strange_sources
 from triagebot.drawn import can_draw
 from triagebot.errors import TrackerError
+from triagebot.history import History
 from triagebot.look import Options
 from triagebot.seen import connected
+from triagebot.severity import strange
 from triagebot.trackers import Need, Tracker, Trouble
+from triagebot.yamlfile import placed
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,15 @@ def examine(config: Config, options: Options) -> list[Finding]:
             needs.append(told)
         found += [_finding(config, name, trouble) for trouble in _troubles(tracker, needs)]
     return found
+
+
+def warned(config: Config) -> list[str]:
+    """What is not refused anywhere, and is likely not what was meant. Asks no tracker."""
+    if not strange(config.settings.severity_sources):
+        return []
+    history = History(config.history)
+    streams = sorted({snapshot.stream for snapshot in history.snapshots()})
+    return strange_sources(config, [history.state(stream, keep_cache=False).belief for stream in streams])
 
 
 def _troubles(tracker: Tracker, needs: list[Need]) -> list[Trouble]:

@@ -12,6 +12,8 @@ from triagebot import teamdraft
 from triagebot.teamdraft import TeamDraft
 
 SETTINGS, TEAMS, CHART_MAP = "triagebot.yaml", "rules/teams.yaml", "rules/chartmap.csv"
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+"""What a run takes for an archive of reports."""
 WORKFLOW = ".github/workflows/triage.yml"
 
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
@@ -32,15 +34,17 @@ class Place:
 class Sight:
     """What was seen of a scan. `path`: as the person wrote it; `inside`: below the repository, empty: it is elsewhere.
 
-    `several`: it is a folder of scans, and the newest of them was looked at. `template`: for `image_paths`.
+    `scans`: it is a folder of scans, whose names meet this pattern of the shell, and the newest of them was looked at;
+    `are_files`: each is one report. `template`: for `image_paths`.
     """
 
     path: str
     inside: str
-    several: bool
+    scans: str
     formats: Mapping[str, int]
     images: int
     template: str = ""
+    are_files: bool = False
 
 
 def files(sight: Sight, place: Place, teams: TeamDraft, version: str) -> dict[str, str]:
@@ -91,7 +95,6 @@ def minute(name: str) -> int:
 def workflow(sight: Sight, place: Place, version: str) -> str:
     """The workflow. What people or files could put in goes through the environment, never into a script."""
     inside = sight.inside if re.fullmatch(r"[A-Za-z0-9._/@+ -]+", sight.inside) else ""
-    newest = sight.several or not inside
     values = {
         "CHECKOUT": CHECKOUT,
         "SETUP_PYTHON": SETUP_PYTHON,
@@ -100,7 +103,7 @@ def workflow(sight: Sight, place: Place, version: str) -> str:
         "SCAN": json.dumps(inside or "scans"),
         "PERMISSIONS": _permissions(place),
         "SECRETS": "\n".join(f"          {line}" for line in _secrets(place)),
-        "CHOSEN": _NEWEST if newest else _ONE,
+        "CHOSEN": _newest(sight) if sight.scans or not inside else _ONE,
     }
     return re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], _WORKFLOW)
 
@@ -118,10 +121,17 @@ def _secrets(place: Place) -> Sequence[str]:
     return [*token, "JIRA_TOKEN: ${{ secrets.JIRA_TOKEN }}", "JIRA_USER: ${{ secrets.JIRA_USER }}"]
 
 
-_NEWEST = (
-    'scan="${CHOSEN:-$(find "$SCANS" -mindepth 1 -maxdepth 1 -not -name \'.*\' '
-    "\\( -type d -o -name '*.tar.gz' \\) | sort --version-sort | tail -n 1)}\""
-)
+def _newest(sight: Sight) -> str:
+    """The last by name of what can be a scan: an empty folder, a link or a README beside the scans is none."""
+    name = sight.scans or "*"
+    packed = " ".join(f"-o -name '{name}{ending}'" for ending in ARCHIVES)
+    kinds = f"-type f -name '{name}'" if sight.are_files else f"-type d -not -empty -name '{name}' {packed}"
+    return (
+        f'scan="${{CHOSEN:-$(find "$SCANS" -mindepth 1 -maxdepth 1 -not -name \'.*\' '
+        f'\\( {kinds} \\) | sort --version-sort | tail -n 1)}}"'
+    )
+
+
 _ONE = 'scan="${CHOSEN:-$SCANS}"'
 
 _WORKFLOW = """\

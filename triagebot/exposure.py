@@ -164,6 +164,14 @@ class Answer:
         return tuple((ground.stream, look) for ground in self.grounds for look in ground.unscanned)
 
     @property
+    def is_clear(self) -> bool:
+        """Whether it can be said that nothing has it: not where an image was not looked at, or where there is none.
+
+        Of a stream that ended nothing is in use, so that there is nothing to look at.
+        """
+        return not self.affected and not self.unscanned and (self.scanned > 0 or all(g.ended for g in self.grounds))
+
+    @property
     def affected(self) -> bool:
         """Whether any image has it, and nothing says that it is not affected."""
         return any(hit.affects for hit in self.hits)

@@ -10,7 +10,7 @@ import polars as pl
 
 from triagebot import decisions, group, owners, rules, vexjoin
 from triagebot.beliefs import State
-from triagebot.config import Config
+from triagebot.config import Config, strange_sources
 from triagebot.decisions import Held
 from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
@@ -80,7 +80,7 @@ def look(
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
-    warnings += outside.warnings
+    warnings += [*outside.warnings, *strange_sources(config, [state.belief])]
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)
     grouping = Grouping(

@@ -10,7 +10,7 @@ from typing import Any
 from triagebot.files import suggest
 from triagebot.jsonplaces import Faulty
 from triagebot.products import Product, of_openvex
-from triagebot.statements import Document, Statement, moment, refuse, worded
+from triagebot.statements import Document, Entries, Statement, gathered, moment, worded
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 STATUSES = ("not_affected", "affected", "fixed", "under_investigation")
@@ -31,19 +31,14 @@ def read(name: str, value: Mapping[str, Any], text: str) -> Document:
     context = value.get("@context", "")
     if not (isinstance(context, str) and "openvex" in context):
         raise Faulty([(1, f"'@context' should name OpenVEX ({CONTEXT}), not {context!r}")])
-    faults: list[tuple[int, str]] = []
-    statements: list[Statement] = []
-    unmatched: dict[str, None] = {}
-    for number, entry in enumerate(entries):
-        wrong = _faults(entry)
-        faults += [(number, said) for said in wrong]
-        if not wrong:
-            own = OWN_NOTE.match(str(entry.get("status_notes", ""))) is not None
-            products, unknown = of_openvex(entry.get("products") or (), entry.get("subcomponents"), exact=own)
-            unmatched.update(dict.fromkeys(unknown if entry.get("products") else ["no product at all"]))
-            statements.append(_statement(name, value, entry, products))
-    refuse(faults, text, "statements", "statement")
-    return Document(name, tuple(statements), tuple(unmatched))
+
+    def said_by(entry: Mapping[str, Any]) -> tuple[Statement, list[str]]:
+        own = OWN_NOTE.match(str(entry.get("status_notes", ""))) is not None
+        products, unknown = of_openvex(entry.get("products") or (), entry.get("subcomponents"), exact=own)
+        unmatched = [*unknown] if entry.get("products") else ["no product at all"]
+        return _statement(name, value, entry, products), unmatched
+
+    return gathered(name, Entries(entries, text, "statements", "statement"), _faults, said_by)
 
 
 def _faults(entry: Any) -> list[str]:

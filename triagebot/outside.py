@@ -6,17 +6,14 @@ it, what it excuses would open tickets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from triagebot import vex
+from triagebot import vexfiles
 from triagebot.config import Config
 from triagebot.enrichment import Feeds
-from triagebot.errors import ConfigError
 from triagebot.feeds import Shelf, gather
-from triagebot.statements import Document, Statement
+from triagebot.statements import Statement
 
 _NAMED = 5
 
@@ -38,7 +35,7 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
     """
     shelf = Shelf(config.history / "cache" / "feeds", now, keep, ask)
     feeds = gather(config.settings.feeds, config.base, shelf)
-    documents, unused = _documents(config)
+    documents, unused = vexfiles.documents(config.base, config.settings.vex)
     warnings = [*shelf.warnings, *unused]
     for document in documents:
         if document.unmatched:
@@ -49,30 +46,3 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
             )
     statements = tuple(s for document in documents for s in document.statements)
     return Outside(feeds, statements, tuple(warnings))
-
-
-def _documents(config: Config) -> tuple[list[Document], list[str]]:
-    contents: list[tuple[str, bytes]] = []
-    unused: list[str] = []
-    for pattern in config.settings.vex:
-        found = list(_files(config.base, pattern))
-        if not found:
-            unused.append(f"vex: no file matches {pattern}")
-        for name, path in found:
-            try:
-                contents.append((name, path.read_bytes()))
-            except OSError as error:
-                raise ConfigError(name, f"cannot be read: {error.strerror}", "correct `vex`") from error
-    documents, faults = vex.read(list(dict(contents).items()))
-    if faults:
-        said = [f"{name}:{line}: {fault}" for name, faulty in faults for line, fault in faulty.faults]
-        raise ConfigError("", "\n".join(said), "mend the document, or leave it out of `vex`")
-    return documents, unused
-
-
-def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:
-    asked = Path(pattern)
-    folder = Path(asked.anchor) if asked.anchor else base
-    for path in sorted(folder.glob(str(asked.relative_to(asked.anchor)))):
-        if path.is_file():
-            yield (path if asked.anchor else path.relative_to(base)).as_posix(), path

@@ -45,7 +45,8 @@ class Part:
     whose `scanned_at` is null where the report does not say.
 
     `digests`: one for each report file, of what it says, whenever it is read; `errors` name each file that could
-    not be read; `left_out`: how many raw entries are not in the tables, by rule.
+    not be read; `known`: how many are of a format that there is, or may be, since they were not looked into;
+    `left_out`: how many raw entries are not in the tables, by rule.
     """
 
     rows: pl.DataFrame
@@ -58,6 +59,7 @@ class Part:
     ignored: int
     entries: int
     left_out: dict[str, int]
+    known: int
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ class _Tables:
         self.ignored = 0
         self.entries = 0
         self.left_out: dict[str, int] = {}
+        self.known = 0
 
     def take(self, name: str, data: bytes | ReportError) -> None:
         if not formats.is_report_like(b"" if isinstance(data, ReportError) else data, name):
@@ -143,8 +146,10 @@ class _Tables:
         said = _Said()
         try:
             if isinstance(data, ReportError):
+                self.known += 1
                 raise data
             _, reports = formats.read(data)
+            self.known += 1
             for report in reports:
                 self._add(said, name, report)
         except ReportError as error:
@@ -202,4 +207,5 @@ class _Tables:
             self.ignored,
             self.entries,
             self.left_out,
+            self.known,
         )

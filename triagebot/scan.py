@@ -54,7 +54,7 @@ def load(
     progress: Callable[[str], None] | None = None,
     helpers: Sequence[beside.Helper] = (),
 ) -> Loaded:
-    """Read a scan. Raises `InputError` where there is nothing to read; a broken file is in `errors`.
+    """Read a scan. Raises `InputError` where no file is a report; a broken one beside others is in `errors`.
 
     Raises it also for a past scan of which nothing says when it was taken.
 
@@ -76,7 +76,20 @@ def load(
         raise InputError(str(path), "no such file or folder", "give a folder, a report or a .tar.gz of reports")
     if not any(part.digests for part in read):
         raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
+    if not any(part.known for part in read):
+        raise _none(path, [error for part in read for error in part.errors])
     return _whole(read, reading, reading.label or _label(path))
+
+
+def _none(path: Path, errors: Sequence[ReportError]) -> InputError:
+    """What is said of a scan without a single report: taken for one, it would be a scan that failed everywhere."""
+    first, more = errors[0], len(errors) - 1
+    cause = f"no file in it is a report of a known format ({first.place}: {first.cause}"
+    cause = first.cause if path.is_file() and not more else f"{cause}{f'; and {more} more' if more else ''})"
+    remedy = "give a folder of reports, one report or an archive"
+    if path.suffix in (".yaml", ".yml"):
+        remedy += "; settings are given with --config"
+    return InputError(str(path), f"is no scan: {cause}", remedy)
 
 
 def nothing(label: str, stream: str, now: datetime) -> Loaded:

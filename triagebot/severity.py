@@ -11,7 +11,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from triagebot.model import FINDING, SEVERITIES
+from triagebot.files import suggest
+from triagebot.model import FINDING, SEVERITIES, Belief
 
 RANK = {name: rank for rank, name in enumerate(reversed(SEVERITIES))}
 VENDOR = "vendor"
@@ -27,6 +28,16 @@ _SAME = {
 """How scanners spell one source, where they differ."""
 _LANGUAGE = "ghsa"
 """The advisory database of packages that no distribution ships."""
+
+
+_KNOWN = frozenset({
+    VENDOR, NVD, "ghsa", "redhat", "redhat-oval", "suse", "oracle", "amazon", "alma", "rocky", "azure", "alpine",
+    "debian", "ubuntu", "photon", "fedora", "wolfi", "chainguard", "minimos", "echo", "arch-linux", "coreos", "bitnami",
+    "msrc", "osv", "glad", "govulndb", "go-vulndb", "ruby-advisory-db", "php-security-advisories", "julia", "k8s",
+    "nodejs-security-wg", "aqua", "snyk", "trivy", "xray", "clair", "harbor", "inspector", "ecr", "kubescape",
+    "kyverno", "policyreport",
+})  # fmt: skip
+"""The sources that scanners are known to quote, in our spelling. Sources are open words: there are others."""
 
 
 @lru_cache(maxsize=4096)
@@ -82,6 +93,31 @@ def preferred(findings: pl.DataFrame, shown: pl.DataFrame, ratings: pl.DataFrame
         )
         .drop("best_source", "best_severity", "best_cvss")
     )
+
+
+def strange(order: Sequence[str]) -> list[int]:
+    """Which names of `order` no scanner is known to quote, by their index."""
+    return [at for at, name in enumerate(order) if source(name) not in _KNOWN]
+
+
+def unheard(order: Sequence[str], beliefs: Iterable[Belief]) -> dict[int, str]:
+    """What to say of those names of `order`, by index, that nobody is known to quote and that no finding carries."""
+    strangers = strange(order)
+    if not strangers:
+        return {}
+    names = {
+        name
+        for belief in beliefs
+        for column in (belief.shown["severity_source"], belief.ratings["source"])
+        for name in map(source, column.unique())
+        if name
+    }
+    known = sorted(_KNOWN | names)
+    return {
+        at: f"nothing is rated by {order[at]!r}{suggest(source(order[at]), known)}"
+        for at in strangers
+        if source(order[at]) not in names
+    }
 
 
 def others(

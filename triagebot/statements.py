@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -46,11 +46,36 @@ def worded(status: str, justification: Any, said: str, author: Any, name: str) -
     return f"VEX {status}{reason}{by} in {name.rpartition('/')[2]}{f': {text}' if text else ''}"
 
 
-def refuse(faults: Sequence[tuple[int, str]], text: str, key: str, what: str) -> None:
-    """Raises `Faulty` if there are faults. `faults`: number of the entry of the list `key`, and what is wrong."""
+@dataclass(frozen=True)
+class Entries:
+    """The entries of a document. `text`: the document as it was written; `key`: the list that they are in;
+    `called`: one of them, in a fault."""
+
+    listed: Sequence[Any]
+    text: str
+    key: str
+    called: str
+
+
+def gathered(
+    name: str, entries: Entries, faults_of: Callable[[Any], Sequence[str]],
+    said_by: Callable[[Any], tuple[Statement, Iterable[str]] | None],
+) -> Document:  # fmt: skip
+    """What these entries say. `said_by`: the statement of one without faults, and the products in it that tell no
+    package and no image; None: it states nothing. Raises `Faulty` with every fault."""
+    faults: list[tuple[int, str]] = []
+    statements: list[Statement] = []
+    unmatched: dict[str, None] = {}
+    for number, entry in enumerate(entries.listed):
+        wrong = faults_of(entry)
+        faults += [(number, said) for said in wrong]
+        if not wrong and (told := said_by(entry)):
+            statements.append(told[0])
+            unmatched.update(dict.fromkeys(told[1]))
     if faults:
-        at = lines(text, key)
-        raise Faulty([(at[n] if n < len(at) else 1, f"{what} {n + 1}: {said}") for n, said in faults])
+        at = lines(entries.text, entries.key)
+        raise Faulty([(at[n] if n < len(at) else 1, f"{entries.called} {n + 1}: {said}") for n, said in faults])
+    return Document(name, tuple(statements), tuple(unmatched))
 
 
 def moment(text: Any) -> datetime | None:

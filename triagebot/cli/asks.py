@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from triagebot.cli.base import AsJson, ConfigOption, Now, Stream, app, options_of, say, settings_of, write
+from triagebot.cli.base import AsJson, Asked, ConfigOption, Now, app, options_of, say, settings_of, spread, write
 
 
 @app.command()
@@ -33,18 +33,16 @@ def summary(
 
 
 @app.command()
+@spread
 def report(
+    asked: Asked,
     out: Annotated[Path, typer.Option(help="Write the page here.")] = Path("report.html"),
-    config: ConfigOption = None,
-    stream: Stream = "main",
-    now: Now = "",
 ) -> None:
     """Write one page, to open in a browser, with figures, trends and every finding."""
     from triagebot import app as application
     from triagebot.page import written
 
-    settings = settings_of(config)
-    options = options_of(stream=stream, now=now, dry_run=True)
+    settings, options = asked.settings, asked.options
     view = application.standing(settings, options)
     page = written(settings, options, view)
     write(out, page.text)
@@ -55,12 +53,11 @@ def report(
 
 
 @app.command()
+@spread
 def explain(
+    asked: Asked,
     what: Annotated[str, typer.Argument(help="A ticket (key, id or path), a finding id, or a vulnerability.")] = "",
     report: Annotated[Path | None, typer.Option(help="A file: what it is taken for, and why.")] = None,
-    config: ConfigOption = None,
-    stream: Stream = "main",
-    now: Now = "",
 ) -> None:
     """Say why a ticket or a finding is as it is, or what a file is taken for."""
     from triagebot import app as application
@@ -70,8 +67,7 @@ def explain(
 
     if bool(what) == bool(report):
         raise InputError("explain", "takes either a name or --report", "for example --report scans/1.2/nginx.json")
-    settings = settings_of(config)
-    options = options_of(stream=stream, now=now, dry_run=True)
+    settings, options = asked.settings, asked.options
     if report:
         said, is_read = explaining.report(report, application.reading(settings, options))
         typer.echo(said, nl=False)
@@ -80,19 +76,17 @@ def explain(
 
 
 @app.command()
+@spread
 def vex(
+    asked: Asked,
     out: Annotated[Path | None, typer.Option(help="Write the document here instead of to stdout.")] = None,
     author: Annotated[str, typer.Option(help="Who says so, in the document.")] = "triagebot",
-    config: ConfigOption = None,
-    stream: Stream = "main",
-    now: Now = "",
 ) -> None:
     """Write every decision - exceptions and people's - as an OpenVEX document."""
     from triagebot import app as application
     from triagebot.vexout import written
 
-    settings = settings_of(config)
-    options = options_of(stream=stream, now=now, dry_run=True)
+    settings, options = asked.settings, asked.options
     document = written(settings, options, application.standing(settings, options), author)
     text = f"{json.dumps(document, indent=2)}\n"
     if out:
@@ -114,7 +108,8 @@ def exposure(
 ) -> None:
     """Say where a vulnerability or a package is: images, teams, versions, fix, tickets, since when.
 
-    Exit 0: nowhere, and every image was scanned; 1: in an image; 3: not found, but some images were not scanned.
+    Exit 0: nowhere, and every image was scanned; 1: in an image; 3: not found, but some images, or none at all, were
+    not scanned.
     """
     from triagebot import asked
     from triagebot.errors import UnsafeError
@@ -135,20 +130,18 @@ def exposure(
             say(f"warning: {line}")
     if told.answer.affected:
         raise typer.Exit(1)
-    raise typer.Exit(UnsafeError.exit_code if told.answer.unscanned else 0)
+    raise typer.Exit(0 if told.answer.is_clear else UnsafeError.exit_code)
 
 
 @app.command()
+@spread
 def export(
+    asked: Asked,
     out: Annotated[Path, typer.Option(help="The file to write: .xlsx (with a sheet of totals) or .csv.")],
-    config: ConfigOption = None,
-    stream: Stream = "main",
-    now: Now = "",
 ) -> None:
     """Write the per-image sheet: digest, charts, team, counts by severity, CVSS, identifiers."""
-    from triagebot import asked
+    from triagebot.asked import sheet
     from triagebot.sheetfile import writer
 
     encoded = writer(out.name)
-    settings = settings_of(config)
-    write(out, encoded(asked.sheet(settings, options_of(stream=stream, now=now, dry_run=True))))
+    write(out, encoded(sheet(asked.settings, asked.options)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -51,6 +53,49 @@ class LogFormat(StrEnum):
 
 LogAs = Annotated[LogFormat, typer.Option("--log-format", help="What stands on stderr: text, or JSON a line.")]
 ScanPath = Annotated[Path, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What every question is told: whose history, which of its streams, and when it is."""
+
+    config: ConfigOption = None
+    stream: Stream = "main"
+    now: Now = ""
+
+    @property
+    def settings(self) -> Config:
+        """The settings, read and checked."""
+        return settings_of(self.config)
+
+    @property
+    def options(self) -> Options:
+        """What is known of the time and the stream. Nothing is written."""
+        return options_of(stream=self.stream, now=self.now, dry_run=True)
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with the fields of its first parameter, a dataclass, as options: what it shares with others.
+
+    Typer makes a command from a signature; this makes that signature.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    first, *own = inspect.signature(command).parameters.values()
+    kind = hints[first.name]
+    shared = {field.name: field.default for field in fields(kind)}
+    hints = {**{p.name: hints[p.name] for p in own}, **get_type_hints(kind, include_extras=True)}
+    defaults = {**{p.name: p.default for p in own}, **shared}
+
+    def called(**words: Any) -> None:
+        command(kind(**{name: words.pop(name) for name in shared}), **words)
+
+    called.__name__, called.__doc__, called.__annotations__ = command.__name__, command.__doc__, hints
+    listed = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hints[name])
+        for name, default in defaults.items()
+    ]
+    called.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
+    return called
 
 
 def settings_of(path: Path | None) -> Config:

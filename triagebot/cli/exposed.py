@@ -48,6 +48,10 @@ def _headline(answer: Answer, name: str, hits: Sequence[Hit]) -> str:
     subject = _called(answer.names[name], name) if name else ""
     if answer.question.package:
         subject = f"{subject} in {answer.question.package}" if name else f"vulnerabilities in {answer.question.package}"
+    if not hits and not answer.scanned and not answer.unscanned:
+        ended = " that is in use" if any(ground.ended for ground in answer.grounds) else ""
+        named = f"stream {answer.grounds[0].stream}" if len(answer.grounds) == 1 else "any stream"
+        return f"{subject}: not found; there is no image in {named}{ended}"
     if not hits:
         said = f"{subject}: not found in {_count(answer.scanned, 'scanned image')}"
         missed = len(answer.unscanned)
@@ -129,6 +133,9 @@ def _grounds(answer: Answer) -> Iterable[str]:
         told = f"stream {ground.stream}: " if len(answer.grounds) > 1 else ""
         if ground.ended:
             yield plain(f"{told}ended with {ground.label}; nothing of it is in use")
+            continue
+        if not ground.scanned and not ground.unscanned:
+            yield plain(f"{told}last scan {ground.label} of {_day(ground.taken_at)}: there is no image in it")
             continue
         yield plain(
             f"{told}last scan {ground.label} of {_day(ground.taken_at)}: {_count(ground.scanned, 'image')} scanned, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,36 +32,53 @@ from triagebot.cli.base import (
     note,
     options_of,
     settings_of,
+    spread,
     write,
 )
 
 if TYPE_CHECKING:
     from triagebot.document import Told
+    from triagebot.look import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfScan:
+    """What whoever reads a scan is told of it, and of what may be done."""
+
+    config: ConfigOption = None
+    label: Label = ""
+    taken_at: TakenAt = ""
+    stream: Stream = "main"
+    now: Now = ""
+    accept_drop: AcceptDrop = False
+    allow_mass_close: MassClose = False
+    as_json: AsJson = False
+    verbose: Verbose = False
+    log_format: LogAs = LogFormat.TEXT
+
+    def options(self, **more: Any) -> Options:
+        """All of it, read and checked. `more`: what only one of the commands is told."""
+        return options_of(
+            label=self.label, taken_at=self.taken_at, stream=self.stream, now=self.now, verbose=self.verbose,
+            accept_drop=self.accept_drop, allow_mass_close=self.allow_mass_close, **more,
+        )  # fmt: skip
 
 
 @app.command()
+@spread
 def run(
+    told: OfScan,
     scan: Annotated[
         Path | None, typer.Argument(help="A folder of reports, one report, or a .tar.gz of reports.")
     ] = None,
-    config: ConfigOption = None,
-    label: Label = "",
-    taken_at: TakenAt = "",
-    stream: Stream = "main",
-    now: Now = "",
     dry_run: DryRun = False,
     record_only: RecordOnly = False,
-    accept_drop: AcceptDrop = False,
-    allow_mass_close: MassClose = False,
     end_stream: EndStream = False,
     out: Annotated[Path | None, typer.Option(help="Write the document of the run here too.")] = None,
     summary: Annotated[Path | None, typer.Option(help="Write the summary here, as Markdown.")] = None,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-    log_format: LogAs = LogFormat.TEXT,
 ) -> None:
     """Read a scan, record it, and bring the tickets up to date."""
-    log_as(log_format)
+    log_as(told.log_format)
     from triagebot.errors import InputError
 
     if scan and end_stream:
@@ -75,50 +92,36 @@ def run(
     with hired(scan) as helpers:
         from triagebot import app as application
 
-        options = options_of(
-            label=label, taken_at=taken_at, stream=stream, now=now, dry_run=dry_run, record_only=record_only,
-            accept_drop=accept_drop, allow_mass_close=allow_mass_close, end_stream=end_stream, verbose=verbose,
-        )  # fmt: skip
-        told = application.run(settings_of(config), scan, replace(options, helpers=helpers))
+        options = told.options(dry_run=dry_run, record_only=record_only, end_stream=end_stream, helpers=helpers)
+        done = application.run(settings_of(told.config), scan, options)
     if out:
         from triagebot.folder import indented
 
-        write(out, indented(told.document))
+        write(out, indented(done.document))
     if summary:
-        write(summary, told.summary)
-    _end(told, as_json)
+        write(summary, done.summary)
+    _end(done, told.as_json)
 
 
 @app.command()
+@spread
 def plan(
+    told: OfScan,
     scan: ScanPath,
     out: Annotated[Path | None, typer.Option(help="Write the plan here, for `triagebot apply`.")] = None,
-    config: ConfigOption = None,
-    label: Label = "",
-    taken_at: TakenAt = "",
-    stream: Stream = "main",
-    now: Now = "",
-    accept_drop: AcceptDrop = False,
-    allow_mass_close: MassClose = False,
-    as_json: AsJson = False,
-    verbose: Verbose = False,
-    log_format: LogAs = LogFormat.TEXT,
 ) -> None:
     """Say what a run would do. Records nothing."""
-    log_as(log_format)
+    log_as(told.log_format)
     with hired(scan) as helpers:
         import msgspec
 
         from triagebot import app as application
 
-        options = options_of(
-            label=label, taken_at=taken_at, stream=stream, now=now, dry_run=True, accept_drop=accept_drop,
-            allow_mass_close=allow_mass_close, verbose=verbose,
-        )  # fmt: skip
-        told, file = application.make_plan_file(settings_of(config), scan, replace(options, helpers=helpers))
+        options = told.options(dry_run=True, helpers=helpers)
+        done, file = application.make_plan_file(settings_of(told.config), scan, options)
     if out:
         write(out, msgspec.json.format(msgspec.json.encode(file), indent=1).decode())
-    _end(told, as_json)
+    _end(done, told.as_json)
 
 
 @app.command()

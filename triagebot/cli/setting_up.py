@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triagebot.cli.base import AsJson, ConfigOption, app, options_of, settings_of
+from triagebot.cli.base import ConfigOption, Now, app, note, options_of, settings_of
 
 if TYPE_CHECKING:
     from triagebot.branch import Store
@@ -44,7 +44,7 @@ def init(
     said += [f"note: {note}" for note in begun.notes]
     said += ["next:", *(f"  {step}" for step in begin.steps(begun, place, folder))]
     for line in said:
-        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 500))
+        typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 1000))
 
 
 history = typer.Typer(help="The history on a branch, for machines that keep nothing.", no_args_is_help=True)
@@ -130,18 +130,22 @@ def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -
 @app.command()
 def doctor(
     config: ConfigOption = None,
-    as_json: AsJson = False,
+    now: Now = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what is found as a document and nothing else.")
+    ] = False,
 ) -> None:
     """Look at each tracker: can it be reached, what may we do there, what would be refused. Writes nothing."""
-    from triagebot.doctor import examine
+    from triagebot.doctor import examine, warned
     from triagebot.render import plain
 
     settings = settings_of(config)
-    found = examine(settings, options_of(dry_run=True))
+    found = examine(settings, options_of(now=now, dry_run=True))
+    warnings = warned(settings)
     if as_json:
         from dataclasses import asdict
 
-        typer.echo(json.dumps({"schema": 1, "findings": [asdict(f) for f in found]}, indent=1))
+        typer.echo(json.dumps({"schema": 1, "findings": [asdict(f) for f in found], "warnings": warnings}, indent=1))
     else:
         for finding in found:
             typer.echo(plain(finding, 1000))
@@ -149,6 +153,8 @@ def doctor(
         for name in settings.settings.trackers:
             if name not in troubled:
                 typer.echo(f"tracker {name!r}: all is well")
+        for line in warnings:
+            note("warning", line)
     raise typer.Exit(int(bool(found)))
 
 

@@ -49,7 +49,7 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """One report per image, instance or function that a finding names."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None:
         return None
     if isinstance(found.image_scan_findings, shapes.ScanFindings) or found.image_scan_status:

@@ -115,7 +115,7 @@ _FOUR = msgspec.json.Decoder(Four)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """The one report of a Clair document."""
-    told = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    told = decoded(_DOCUMENT, data)
     if told is None:
         return None
     if told.manifest_hash is not UNSET and (four := decoded(_FOUR, data)):

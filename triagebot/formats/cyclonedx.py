@@ -125,7 +125,7 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """The one report of a CycloneDX document."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None or found.bom_format != "CycloneDX":
         return None
     listed = found.vulnerabilities if isinstance(found.vulnerabilities, list) else []

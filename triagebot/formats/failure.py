@@ -33,7 +33,7 @@ _WRAPPER = msgspec.json.Decoder(Wrapper)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """One failed report, or None where this is no such wrapper."""
-    found = None if data.startswith(b"[") else decoded(_WRAPPER, data)
+    found = decoded(_WRAPPER, data)
     if found is None or (found.exitcode is UNSET and found.exit_code is UNSET):
         return None
     if found.cmd is None and found.stderr is None:

@@ -120,7 +120,7 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """The one report of a Grype document."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None or found.matches is UNSET or (found.descriptor is UNSET and found.source is UNSET):
         return None
     if isinstance(found.descriptor, Descriptor) and found.descriptor.name not in ("", NAME):

@@ -111,7 +111,7 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """A report per resource."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None:
         return None
     things = {r.resource_id: r.object for r in found.resources or () if r.object}

@@ -102,7 +102,7 @@ def read(data: bytes) -> Sequence[Report] | None:
     An empty `results` alone could be of anything: it is taken only where something that only OSV-Scanner says stands
     beside it.
     """
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None or not _is_ours(found):
         return None
     reports: dict[str, Report] = {}

@@ -44,7 +44,7 @@ _FLAVOURS: Mapping[str, tuple[str, Callable[[Report, Run, Sequence[tuple[Result,
 
 def read(data: bytes) -> Sequence[Report] | None:
     """One report per run."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None or (found.version is UNSET and "sarif" not in found.schema):
         return None
     if not found.runs:

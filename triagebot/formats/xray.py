@@ -114,7 +114,7 @@ _DOCUMENT = msgspec.json.Decoder(Document)
 
 def read(data: bytes) -> Sequence[Report] | None:
     """One report per artifact that the document names."""
-    found = None if data.startswith(b"[") else decoded(_DOCUMENT, data)
+    found = decoded(_DOCUMENT, data)
     if found is None:
         return None
     if isinstance(found.rows, list) and found.total_rows is not UNSET:

@@ -1,0 +1,215 @@
+"""One YAML file that people write, as its model, or all its faults, each with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from triagebot.errors import ConfigError
+from triagebot.files import Strict, suggest
+
+M = TypeVar("M", bound=Strict)
+Location = tuple[int | str, ...]
+
+_PLAIN = {
+    "model_type": "should be a mapping (name: value)",
+    "model_attributes_type": "should be a mapping (name: value)",
+    "dict_type": "should be a mapping (name: value)",
+    "list_type": "should be a list",
+    "string_type": "should be a text",
+    "date_from_datetime_parsing": "is no date; write for example 2027-01-31",
+    "date_parsing": "is no date; write for example 2027-01-31",
+}
+"""What pydantic says in Python's words, in YAML's."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a date is text: the models read dates, and say at which line one is none."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if not tag.endswith(":timestamp")]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass
+class File(Generic[M]):
+    """A file as far as it can be read. `value`: what it holds, whether or not that is right; `made`: if it is.
+
+    `unread`: why nothing of it can be. Faults are gathered, so that those of all files can be told at once.
+    """
+
+    path: Path
+    value: Any = None
+    made: M | None = None
+    unread: ConfigError | None = None
+    root: Any = field(default=None, repr=False)
+    faults: set[tuple[int, str, str]] = field(default_factory=set)
+    """(line, what is wrong there, what to do)."""
+
+    @property
+    def whole(self) -> M:
+        """What was made of it. Raises `ConfigError` where it is not right."""
+        refuse([self])
+        if self.made is None:
+            raise ConfigError(shown(self.path), "cannot be read")
+        return self.made
+
+    def fault(self, location: Location, said: str, remedy: str) -> None:
+        """Note what is wrong at a place of the file."""
+        self.faults.add((_line(self.root, location), said, remedy))
+
+
+def opened(path: Path, model: type[M]) -> File[M]:
+    """A file, with its own faults noted."""
+    place = shown(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        value = _Loader(text).get_single_data()
+    except FileNotFoundError:
+        return File(
+            path, unread=ConfigError(place, "there is no such file", "create it, or correct the path that names it")
+        )
+    except (OSError, UnicodeDecodeError) as error:
+        return File(path, unread=ConfigError(place, f"cannot be read: {error}"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{place}:{mark.line + 1}" if mark else place
+        return File(path, unread=ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}"))
+    file: File[M] = File(path, value, root=root)
+    file.faults = {(_line(root, place), _told(place, value, said), "") for place, said in model.cross_faults(value)}
+    try:
+        made = model.model_validate({} if value is None else value)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        file.faults |= {(_line(root, tuple(_untagged(f["loc"]))), _fault(f, value, model), "") for f in found}
+    else:
+        file.made = None if file.faults else made
+    return file
+
+
+def read(path: Path, model: type[M]) -> M:
+    """One file as its model. Raises `ConfigError` with every fault, each with its line."""
+    return opened(path, model).whole
+
+
+def refuse(files: Iterable[File[Any]], others: Iterable[ConfigError] = ()) -> None:
+    """Raises `ConfigError` with every fault of these files, and with what is wrong besides, if anything is."""
+    files = list(files)
+    alone = [*(file.unread for file in files if file.unread), *others]
+    lines = [(shown(file.path), *fault) for file in files for fault in sorted(file.faults)]
+    remedies = {remedy for *_, remedy in lines}
+    if len(alone) == 1 and not lines:
+        raise alone[0]
+    if len(remedies) == 1:  # it is said once, for all of them
+        (remedy,) = remedies
+        raise ConfigError("", "\n".join([*map(str, alone), *(f"{p}:{n}: {said}" for p, n, said, _ in lines)]), remedy)
+    if lines or alone:
+        told = [f"{place}:{n}: {said}{f'; {remedy}' if remedy else ''}" for place, n, said, remedy in lines]
+        raise ConfigError("", "\n".join([*map(str, alone), *told]))
+
+
+def placed(path: Path, location: Location) -> str:
+    """`file:line` of a value, or of its nearest parent that stands in the file."""
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return f"{shown(path)}:{_line(root, location)}"
+
+
+def shown(path: Path) -> str:
+    """A path as people know it: from here, if it lies below."""
+    try:
+        return path.resolve().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return str(path.resolve())
+
+
+def _line(root: Any, location: Location) -> int:
+    """The line where a value stands, or its nearest parent that does."""
+    node, line = root, 1
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(step)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _untagged(location: Location) -> list[int | str]:
+    """Where a fault lies in the file, without the steps that only the models have."""
+    steps = [step for step in location if step not in ("function-after", "function-before")]
+    in_tracker = len(steps) > 3 and steps[0] == "trackers"
+    return steps[:2] + steps[3:] if in_tracker else steps
+
+
+def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
+    location = _untagged(fault["loc"])
+    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = suggest(str(location[-1]), _known(model, location))
+        return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
+    if fault["type"] == "union_tag_invalid":
+        tag, known = fault["ctx"]["tag"], [t.strip(" '") for t in fault["ctx"]["expected_tags"].split(",")]
+        return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
+    if fault["type"] == "union_tag_not_found":
+        return f"{_where(location, value)}field 'type' is missing"
+    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
+        said += suggest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+    if fault["type"] == "missing":
+        return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
+    return _told(tuple(location), value, said)
+
+
+def _told(location: Location, value: Any, said: str) -> str:
+    """A fault with the rule, team or field that it is about."""
+    field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
+    return f"{_where(list(location), value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
+
+
+def _where(location: list[Any], value: Any) -> str:
+    """`rule 'kev': ` where the fault lies in a rule that has an id, likewise for other lists and mappings."""
+    here: Any = value
+    named = ""
+    for at, step in enumerate(location):
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            break
+        parent = str(location[at - 1]) if at else ""
+        if isinstance(here, dict) and isinstance(step, int):
+            named = f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}: "
+        elif isinstance(here, dict) and parent in ("teams", "trackers"):
+            named = f"{parent.removesuffix('s')} {step!r}: "
+    return named
+
+
+def _known(model: type[Strict], location: list[Any]) -> Iterator[str]:
+    """The fields that stand where an unknown one was written."""
+    schema = model.model_json_schema()
+    here: Any = schema
+    for step in location[:-1]:
+        here = (
+            here.get("items", {})
+            if isinstance(step, int)
+            else here.get("properties", {}).get(step) or here.get("additionalProperties", {})
+        )
+        here = _resolved(schema, here)
+    for one in here.get("oneOf") or here.get("anyOf") or [here]:
+        yield from _resolved(schema, one).get("properties", {})
+
+
+def _resolved(schema: Any, here: Any) -> Any:
+    return schema["$defs"][here["$ref"].rpartition("/")[2]] if "$ref" in here else here
