@@ -254,7 +254,7 @@ def test_what_a_rule_ignores_is_in_no_table_and_the_line_says_so(call: Call, sca
     told = json.loads(call("run", scan, "--json").stdout)
     assert (told["totals"]["low"]["total"], told["diff"]["current"]) == (0, 2)
     said = call("summary").stdout
-    assert "0 before + 2 new = 2 now (1 of these are ignored by rules and in no table)" in said
+    assert "0 before + 2 new = 2 now (1 of these is ignored by rules and counted nowhere else)" in said
     assert "| low |" not in said
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 
 from triagebot import decisions, summary
 from triagebot.config import Config
+from triagebot.counted import ignoring
+from triagebot.history import History
 from triagebot.look import Options, View, by_alias
 from triagebot.model import DUE_SOON, FINDING, Plan
 from triagebot.rules import VULNERABILITY
 from triagebot.sla import flag
 from triagebot.standing import buckets, decided, notices
+from triagebot.trend import Point
 
 
 def summarised(
@@ -22,8 +26,7 @@ def summarised(
 ) -> summary.Summary:
     """The figures of the summary, as things stand. `waiting`, `unassignable`: what the last run of the stream said."""
     belief, last = view.state.belief, view.state.last
-    ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
-    judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
+    judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
@@ -36,14 +39,28 @@ def summarised(
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now,
                             _oldest(config, judged, view)),
-        ignored=view.judged.height - judged.height,
+        ignored=view.judged.height - judged.height, unverified=judged.filter(~pl.col("verified")).height,
         unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
-        buckets=buckets(view.judged, view.held),
-        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now),
+        buckets=replace(buckets(judged, view.held), ignored=view.judged.height - judged.height),
+        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config)),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
         decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
         unassignable=tuple(unassignable), waiting=tuple(waiting),
     )  # fmt: skip
+
+
+def trail(history: History, said: summary.Summary, keep: bool = False) -> list[Point]:
+    """The points of a stream. The last one has the figures of its summary.
+
+    What a rule asks for may have moved since that scan: age, a feed, an owner. Tables and trend tell the same.
+    """
+    points = history.trail(said.stream, keep)
+    if points and (points[-1].label, points[-1].taken_at) == (said.label, said.taken_at):
+        totals = {row.severity: (row.total, row.fixable) for row in said.severities}
+        points[-1] = replace(
+            points[-1], totals=totals, images_total=said.images_total, images_serious=said.images_serious
+        )  # fmt: skip
+    return points
 
 
 def waiting(plan: Plan) -> list[str]:

@@ -95,7 +95,9 @@ class Summary:
     decisions: tuple[Decision, ...] = ()
     unassignable: tuple[str, ...] = ()
     ignored: int = 0
-    """Findings that a rule ignores: in no table, but in the reconciling line."""
+    """Findings that a rule ignores: in no table or trend, but in the reconciling line."""
+    unverified: int = 0
+    """Findings that count and that the last scan did not look at, excused or not."""
     buckets: Buckets = field(default_factory=Buckets)
     notices: tuple[Notice, ...] = ()
     due_soon: int = 0

@@ -14,7 +14,7 @@ from typing import TypeVar
 from triagebot.model import SEVERITIES, Decision
 from triagebot.render import number, percent, shares
 from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragraph, Said, Table, line, written
-from triagebot.span import Fixed, Span, causes, signed
+from triagebot.span import Fixed, Span, causes, largest, signed
 from triagebot.span import words as mover_words
 from triagebot.standing import Notice, words
 from triagebot.summary import Summary, TeamRow, headline, reconciled
@@ -125,7 +125,7 @@ def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
 def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> list[Block]:
     s, w = section.summary, section.span
     blocks: list[Block] = [
-        Paragraph(line(f"{_capital(headline(s))}.{_last_week(s, w)}")), Paragraph(line(Said(_verdict(s, w), "strong"))),
+        Paragraph(line(f"{_capital(headline(s))}.{_last_week(w)}")), Paragraph(line(Said(_verdict(s, w), "strong"))),
     ]  # fmt: skip
     if form.tight < _TIGHTEST:
         blocks += _severities(s, w, form.tight > 0) + _posture(s)
@@ -134,7 +134,7 @@ def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> l
     if w and with_chart and has_trend(section):
         blocks.append(_chart(w, picture))
     if form.tight < 2:
-        blocks += _movers(w, form.rows) + _teams(s, w, form.rows)
+        blocks += _movers(s, w, form.rows) + _teams(s, w, form.rows)
     return blocks + _decisions(s, form.rows)
 
 
@@ -145,9 +145,9 @@ def _capital(said: str) -> str:
 # -- figures -------------------------------------------------------------------------------------------------
 
 
-def _last_week(s: Summary, w: Span | None) -> str:
-    """The same figures at the last scan before the week. Rules that ignore findings were not put to it: then none."""
-    if w is None or w.before is None or s.ignored:
+def _last_week(w: Span | None) -> str:
+    """The same figures at the last scan before the week."""
+    if w is None or w.before is None:
         return ""
     p = w.before
     by_severity = dict(zip(SEVERITIES, shares(p.of(x) for x in SEVERITIES), strict=True))
@@ -167,7 +167,7 @@ def _last_week(s: Summary, w: Span | None) -> str:
 
 def _verdict(s: Summary, w: Span | None) -> str:
     """What it means, in a line."""
-    before = w.before if w and not s.ignored else None
+    before = w.before if w else None
 
     def fixable(severity: str) -> str:
         now = number(s.row(severity).fixable)
@@ -222,7 +222,7 @@ def _posture(s: Summary) -> list[Block]:
 
 def _images(s: Summary, w: Span | None) -> list[Block]:
     """What the first sentence does not say of images: the change, and how many of them are excepted."""
-    change = s.images_serious - w.before.images_serious if w and w.before and not s.ignored else 0
+    change = s.images_serious - w.before.images_serious if w and w.before else 0
     if not change and not s.images_serious_excepted:
         return []
     said = f"Images with critical or high vulns: {number(s.images_serious)} of {number(s.images_total)}"
@@ -256,20 +256,17 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 # -- what explains it ----------------------------------------------------------------------------------------
 
 
-def _movers(w: Span | None, rows: int) -> list[Block]:
+def _movers(s: Summary, w: Span | None, rows: int) -> list[Block]:
     if w is None or w.before is None:
         return []
     if not w.movers:
         still = all(point.arithmetic.unverified == 0 for point in w.points[-w.scans :])
         since = f"since {w.before.taken_at:%Y-%m-%d}"
         where = "" if still else " in what was scanned"
-        return [Paragraph(line(f"No vulnerability came or went {since}{where}."))]
-    most = min(rows, _MOVERS)
-    shown, left = w.movers[:most], w.movers[most:]
-    items = [_mover(*mover_words(mover)) for mover in shown]
-    if left:
-        rest = sum(mover.net for mover in left)
-        items.append(line(f"{number(len(left))} smaller changes: {signed(rest)} findings"))
+        what = "No vulnerability that counts" if s.ignored else "No vulnerability"
+        return [Paragraph(line(f"{what} came or went {since}{where}."))]
+    shown, rest = largest(w.movers, min(rows, _MOVERS))
+    items = [*(_mover(*mover_words(mover)) for mover in shown), *([line(rest)] if rest else [])]
     told = causes(w.by_why)
     lead = line(Said("What changed", "strong"), f" (findings, by cause: {told})" if told else "")
     return [Paragraph(lead), Bullets(tuple(items))]
@@ -332,7 +329,7 @@ def _decisions(s: Summary, rows: int) -> list[Block]:
     b = s.buckets
     parts = [
         (b.open, "open"), (b.excepted, "excepted"), (b.decided, "decided by people"), (b.snoozed, "snoozed"),
-        (b.unverified, "not looked at again"),
+        (b.unverified, "not looked at again"), (b.ignored, "ignored by rules"),
     ]  # fmt: skip
     if b.excepted or b.decided or b.snoozed:
         told = ", ".join(f"{number(n)} {word}" for n, word in parts if n)
@@ -384,10 +381,8 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         items.append(_named(_many(c.reports_failed, "report") + " failed; the images were not looked at", named, rows))
     if c.images_missing:
         items.append(line(f"{_many(c.images_missing, 'image')} had no report"))
-    if s.arithmetic.unverified:
-        items.append(
-            line(f"{_many(s.arithmetic.unverified, 'finding')} not looked at again; they count until they are")
-        )
+    if s.unverified:
+        items.append(line(f"{_many(s.unverified, 'finding')} not looked at again; they count until they are"))
     if s.unowned:
         what = "image" if not s.posture else "image or workload"
         items.append(_named(f"{_many(len(s.unowned), what)} without an owner in the team file", s.unowned, rows))
@@ -423,6 +418,6 @@ def _reconciling(s: Summary, w: Span | None) -> str:
     if s.posture:
         notes.append(f"{number(sum(r.total for r in s.posture))} of these are misconfigurations and secrets")
     if s.ignored:
-        compared = ", but in changes and trend" if w and w.before else ""
-        notes.append(f"{number(s.ignored)} of these are ignored by rules and in no table{compared}")
+        are = "is" if s.ignored == 1 else "are"
+        notes.append(f"{number(s.ignored)} of these {are} ignored by rules and counted nowhere else")
     return f"{lead}{reconciled(arithmetic)}{''.join(f' ({note})' for note in notes)}"

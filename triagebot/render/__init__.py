@@ -26,6 +26,7 @@ from triagebot.render.escape import (
 )  # fmt: skip
 
 __all__ = [
+    "counted",
     "markdown_code",
     "markdown_text",
     "markdown_url",
@@ -51,6 +52,11 @@ def percent(value: float) -> str:
 def number(value: int) -> str:
     """4923 -> `4,923`."""
     return f"{value:,}"
+
+
+def counted(count: int, what: str, many: str = "") -> str:
+    """1, `image` -> `1 image`; 4923, `image` -> `4,923 images`. `many`: what is not made many by an s."""
+    return f"{number(count)} {what if count == 1 else many or f'{what}s'}"
 
 
 def shares(counts: Iterable[int]) -> list[float]:
