@@ -215,7 +215,8 @@ def largest(movers: Sequence[Mover], most: int) -> tuple[Sequence[Mover], str]:
     """(the first of the movers, what the others come to in words; empty: there are no others)."""
     left = movers[most:]
     rest = sum(mover.net for mover in left)
-    return movers[:most], f"{counted(len(left), 'smaller change')}: {signed(rest)} findings" if left else ""
+    many = "finding" if abs(rest) == 1 else "findings"
+    return movers[:most], f"{counted(len(left), 'smaller change')}: {signed(rest)} {many}" if left else ""
 
 
 def signed(change: int) -> str:
