@@ -264,7 +264,7 @@ def test_grouped_by_upgrade_there_is_one_ticket_for_a_package_across_images(call
     call("run", write(tmp_path / "s", **both))
     [(key, front)] = tickets(tmp_path).items()
     assert key == "upgrade:platform:busybox"
-    assert front["title"] == "[P2] busybox: 3 high to fix"
+    assert front["title"] == "[P2] busybox: 1 high to fix"
     (tmp_path / "triagebot.yaml").write_text("group_by: image\n")
     told = json.loads(call("run", tmp_path / "s", "--json").stdout)
     assert (told["plan"]["create"], told["plan"]["move"]) == (3, 1)
