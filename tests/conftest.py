@@ -32,6 +32,15 @@ SETTINGS = "trackers: {default: {type: local, path: tickets}}\n"
 WRITING = ("create", "update", "comment", "close", "reopen", "move")
 
 
+LONGEST = ("test_jira_killed.py", "test_github_killed.py", "test_weekly.py", "test_killed.py", "test_page_browser.py")
+"""Files of few tests that take long: begun first, so that no worker is left with one while the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they stand."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 def corpus_folder() -> Path:
     """Where the corpus of real scans is looked for."""
     return Path(os.environ.get("TRIAGEBOT_CORPUS") or Path(__file__).resolve().parents[2] / "shared" / "scans")

@@ -94,6 +94,9 @@ SAID = "kind: accepted-risk, reason: Agreed, approved_by: alice, expires: 2026-0
         ("package: 'pkg:*', severity: high", {("a", "libssl3"), ("b", "libssl3")}),
         ("package: 'pkg:*', severity: [high, critical]", EVERYTHING),
         ("asset: '*/b', package: zlib, severity: high", set()),
+        ("team: two", {("b", "zlib"), ("b", "libssl3")}),
+        ("severity: high", {("a", "libssl3"), ("b", "libssl3")}),
+        ("team: one, severity: [high, low]", {("a", "libssl3")}),
     ],
 )
 def test_all_that_is_named_must_match(tmp_path: Path, named: str, expected: set[tuple[str, str]]) -> None:

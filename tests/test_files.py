@@ -171,7 +171,7 @@ def test_all_faults_of_an_exceptions_file_are_listed() -> None:
         "  - {asset: x, kind: acepted-risk, reason: r, approved_by: a, expires: 2027-01-01}\n"
         "  - {asset: x, sorce_package: y, kind: version-lock, reason: r, approved_by: a, expires: 2027-13-01}\n"
         "  - {package: x, severity: [hihg, low], kind: not-affected, reason: r, approved_by: a}\n"
-        "  - {team: dns, severity: low, kind: not-affected, reason: r, approved_by: a}\n"
+        "  - {asset: '*', kind: not-affected, reason: r, approved_by: a}\n"
     )
     said = faults("rules/priority.yaml", text)
     assert [line.partition(" ")[0] for line in said] == [f"rules/priority.yaml:{n}:" for n in (2, 3, 3, 4, 5)]
@@ -179,7 +179,7 @@ def test_all_faults_of_an_exceptions_file_are_listed() -> None:
     assert said[0].endswith("; did you mean 'accepted-risk'?")
     assert any("unknown field 'sorce_package'; did you mean 'source_package'?" in line for line in said[1:3])
     assert "severity: there is no severity 'hihg'; did you mean 'high'?" in said[3]
-    assert "it would excuse everything; name an asset, a package or a vulnerability" in said[4]
+    assert "it would excuse everything; name an asset, package, vulnerability, team or severity" in said[4]
 
 
 def test_exceptions_that_name_a_team_which_is_not_there() -> None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from triagebot.model import Arithmetic, Belief, Scan, Ticket, empty
 from triagebot.snapshots import Snapshot, Snapshots, snapshot_name
 from triagebot.steps import Steps
 from triagebot.trend import EVENTS, Counting, Point
+
+_RUN = re.compile(r"20\d\d[01]\d[0-3]\dT")
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,11 @@ class History:
     def record_run(self, run_id: str, document: Mapping[str, Any]) -> None:
         """Keep what a run did."""
         self._files.write(self.folder / "runs" / f"{run_id}.json", indented(document))
+
+    def run_days(self, most: int = 200) -> list[date]:
+        """The days, in UTC, of the newest runs of any stream; the names of their records begin with the time."""
+        names = sorted(path.name for path in (self.folder / "runs").glob("*.json"))[-most:]
+        return [date.fromisoformat(name[:8]) for name in names if _RUN.match(name)]
 
     def last_run(self, stream: str) -> dict[str, Any]:
         """What the last run of a stream did; nothing where none of the newest hundred was of it."""

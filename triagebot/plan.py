@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from triagebot import decisions, sla
+from triagebot import decisions, limits, sla
 from triagebot.decisions import Held
 from triagebot.files import Limits
 from triagebot.keys import bare
@@ -33,9 +33,6 @@ from triagebot.model import (
 from triagebot.render import comments
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
-
-MASS_CLOSE_FLOOR = 5
-"""So few closings are never implausible."""
 
 LABEL = "triagebot"
 
@@ -64,9 +61,9 @@ def make(
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
     actions = sla.flagged(actions, drafts, facts, policy.now, policy.due_soon)
-    kept, deferred = _limited(actions, policy.limits, facts, {a.key for a in planner.deferred})
+    kept, deferred = limits.fitting(actions, policy.limits, facts, {a.key for a in planner.deferred})
     kept = [planner.filled(action) for action in kept]
-    refused = "" if policy.allow_mass_close else _mass_close(kept, facts, policy.limits)
+    refused = "" if policy.allow_mass_close else limits.mass_close(kept, facts, policy.limits)
     waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
     return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
 
@@ -163,7 +160,9 @@ class _Planner:
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
         if draft.waiting:
-            self.deferred.append(self._step(draft, Kind.CREATE, Cause.LIMIT, _full(self.policy.limits), state="open"))
+            self.deferred.append(
+                self._step(draft, Kind.CREATE, Cause.LIMIT, limits.full(self.policy.limits), state="open")
+            )
             return []
         if not here:
             self.new[draft.key] = (draft, elsewhere[0] if elsewhere else None)
@@ -352,69 +351,3 @@ class _Planner:
             action, ticket=ticket.id, url=ticket.url, tracker=ticket.tracker, seen_digest=ticket.marker.digest,
             seen_open=ticket.is_open, comment_digest=hashlib.sha256(mark.encode()).hexdigest()[:12] if comment else "",
         )  # fmt: skip
-
-
-def _limited(
-    actions: list[Action], limits: Limits, facts: Mapping[str, TrackerFacts], waiting: set[str]
-) -> tuple[list[Action], list[Action]]:
-    """What fits into the limits, per tracker, most urgent first; the rest is deferred to the next run.
-
-    `waiting`: keys whose tickets are not written by this run; what waits for one of these is deferred too.
-    """
-    kept: list[Action] = []
-    deferred: list[Action] = []
-    created: dict[str, int] = defaultdict(int)
-    written: dict[str, int] = defaultdict(int)
-    called: dict[str, int] = defaultdict(int)
-    order = {
-        Kind.CREATE: 0,
-        Kind.REOPEN: 1,
-        Kind.UPDATE: 2,
-        Kind.COMMENT: 3,
-        Kind.CLOSE: 4,
-        Kind.MOVE: 5,
-        Kind.LEAVE: 6,
-    }
-    for action in sorted(
-        actions, key=lambda a: (a.kind in (Kind.MOVE, Kind.LEAVE), a.priority or "P9", order[a.kind], a.key)
-    ):
-        if action.kind is Kind.LEAVE:
-            kept.append(action)
-            continue
-        new, cause = action.kind is Kind.CREATE, Cause.LIMIT
-        tracker = facts[action.tracker]
-        writes = 1 + (tracker.comment_writes if action.comment else 0)
-        calls = writes if new else 2 * writes  # a change reads first, and a comment is looked up
-        if new and created[action.tracker] >= limits.new_tickets:
-            reason = _full(limits)
-        elif written[action.tracker] + writes > limits.writes:
-            reason = f"limits.writes of {limits.writes} is reached"
-        elif tracker.calls is not None and called[action.tracker] + calls > tracker.calls:
-            reason, cause = tracker.calls_until, Cause.QUOTA
-        elif waiting.intersection(action.after):
-            reason = "its new ticket is deferred"
-        else:
-            created[action.tracker] += new
-            written[action.tracker] += writes
-            called[action.tracker] += calls
-            kept.append(action)
-            continue
-        waiting.add(action.key)
-        deferred.append(replace(action, cause=cause, reason=reason))
-    return kept, deferred
-
-
-def _full(limits: Limits) -> str:
-    return f"limits.new_tickets of {limits.new_tickets} is reached"
-
-
-def _mass_close(actions: list[Action], facts: Mapping[str, TrackerFacts], limits: Limits) -> str:
-    for name, tracker in sorted(facts.items()):
-        closing = sum(a.kind is Kind.CLOSE and a.tracker == name for a in actions)
-        is_open = sum(t.is_open for t in tracker.tickets)
-        if closing > MASS_CLOSE_FLOOR and closing > limits.close_fraction * is_open:
-            return (
-                f"{name}: {closing} of {is_open} open tickets would be closed, more than limits.close_fraction of "
-                f"{limits.close_fraction:.0%} allows; look at `triagebot plan`, then pass --allow-mass-close"
-            )
-    return ""

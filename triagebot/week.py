@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from triagebot.model import SEVERITIES, Decision
+from triagebot.regular import Gap
 from triagebot.render import number, percent, shares
 from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragraph, Said, Table, line, written
 from triagebot.span import Fixed, Span, causes, largest, signed
@@ -46,6 +47,7 @@ class Sheet:
     sections: tuple[Section, ...]
     now: datetime
     week: str = ""
+    gap: Gap | None = None
 
     def standing(self) -> Sheet:
         """The same without what changed."""
@@ -362,12 +364,20 @@ def _attention(sheet: Sheet, rows: int) -> list[Block]:
     for section in sheet.sections:
         for item in _of_section(section, sheet.now, rows):
             told.setdefault(item, []).append(section.summary.stream)
-    if not told:
-        return []
     many = len(sheet.sections) > 1
-    items = [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    items = [_missed(sheet.gap)] if sheet.gap else []
+    items += [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    if not items:
+        return []
     shown, more = _cut(items, max(rows, 3))
     return [Paragraph(line(Said("Needs attention", "strong"))), Bullets(tuple(shown), more)]
+
+
+def _missed(gap: Gap) -> Line:
+    usual = "a day" if gap.usual.days == 1 else f"{gap.usual.days} days"
+    return line(
+        f"no run between {gap.last:%Y-%m-%d} and {gap.next:%Y-%m-%d}, where {usual} is usual: is the schedule disabled?"
+    )
 
 
 def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:

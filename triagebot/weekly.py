@@ -22,6 +22,7 @@ from triagebot.files import SummarySettings
 from triagebot.history import History
 from triagebot.look import Options, View, beside
 from triagebot.model import EVERY_STREAM, SUMMARY_KEY, Content, Marker, Ticket
+from triagebot.regular import missed
 from triagebot.summary import Summary, TeamRow
 from triagebot.trackers import Drifted, Edit, Lost, Picture, Tracker
 from triagebot.week import Section, Sheet, has_trend, iso_week, text
@@ -58,7 +59,9 @@ def sheet(config: Config, history: History, view: View, options: Options, said: 
         told = history.last_run(stream)
         figured = figures.summarised(config, theirs, other, told.get("waiting", ()), told.get("unassignable", ()))
         sections.append(_section(config, history, other, theirs, figured))
-    return Sheet(tuple(sections), options.now, iso_week(options.now.astimezone(UTC)))
+    today = options.now.astimezone(UTC).date()
+    gap = missed([*history.run_days(), today], spans.monday_of(options.now))
+    return Sheet(tuple(sections), options.now, iso_week(today), gap)
 
 
 def _streams(history: History, options: Options) -> list[str]:

@@ -17,6 +17,7 @@ from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
 from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
 from triagebot.trackers.body import carried, comment_mark, written
+from triagebot.trackers.counted import Counted
 from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.github_doctor import examined
 from triagebot.trackers.github_listing import Lister
@@ -55,7 +56,7 @@ _SPARE_CALLS = 20
 Json = dict[str, Any]
 
 
-class GithubTracker:
+class GithubTracker(Counted[Calls]):
     """One connection, for all repositories that teams name."""
 
     markup = "markdown"
@@ -77,21 +78,6 @@ class GithubTracker:
         self.places = Places(name, settings, calls, self.learnt, now)
         self.remarks = Remarks(calls, self.learnt, settings.authors)
         self.lister = Lister(name, calls, self.learnt, self.places, self.remarks, now, self.repos)
-
-    @property
-    def waited(self) -> float:
-        """Seconds waited for the server, and between writes."""
-        return self.calls_made.caller.waited
-
-    @property
-    def reads(self) -> int:
-        """Requests that only read."""
-        return self.calls_made.reads
-
-    @property
-    def writes(self) -> int:
-        """Requests that write."""
-        return self.calls_made.writes
 
     def listing(self, known: Known) -> Listing:
         """The tickets of all repositories; a repository that cannot be listed takes no part, the others do."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
+from triagebot.trackers.counted import Counted
 from triagebot.trackers.interface import (
     Deleted,
     Edit,
@@ -48,7 +49,7 @@ LAG = timedelta(minutes=15)
 Json = dict[str, Any]
 
 
-class JiraTracker:
+class JiraTracker(Counted[JiraCalls]):
     """One connection, for all projects that teams name."""
 
     body_limit = BODY_LIMIT - 200
@@ -77,21 +78,6 @@ class JiraTracker:
     def form(self) -> Form:
         """How this server holds text."""
         return Document() if self.calls_made.is_cloud else Wiki()
-
-    @property
-    def waited(self) -> float:
-        """Seconds waited for the server, and between writes."""
-        return self.calls_made.caller.waited
-
-    @property
-    def reads(self) -> int:
-        """Requests that only read."""
-        return self.calls_made.reads
-
-    @property
-    def writes(self) -> int:
-        """Requests that write."""
-        return self.calls_made.writes
 
     def listing(self, known: Known) -> Listing:
         """The tickets of all projects; a project that cannot be listed takes no part, the others do."""
