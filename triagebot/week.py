@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from triagebot.model import SEVERITIES, Decision
@@ -39,6 +39,11 @@ class Section:
     span: Span | None = None
     scanned_at: datetime | None = None
 
+    @property
+    def week(self) -> str:
+        """The week of its last scan; empty where there is none."""
+        return iso_week(self.scanned_at.astimezone(UTC)) if self.scanned_at else ""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -48,6 +53,10 @@ class Sheet:
     now: datetime
     week: str = ""
     gap: Gap | None = None
+
+    def is_late(self, section: Section) -> bool:
+        """Whether its last scan is not of the week that is told of."""
+        return bool(self.week) and section.week < self.week
 
     def standing(self) -> Sheet:
         """The same without what changed."""
@@ -109,25 +118,38 @@ def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
     many = len(sheet.sections) > 1
     if sheet.week:
-        of = f": {sheet.sections[0].summary.label}" if not many else ""
         year, _, week = sheet.week.partition("-W")
+        of = "" if many else f": {_scan(sheet, sheet.sections[0])}"
         blocks.append(Heading(line(f"Week {int(week)} of {year}", Said(of, "text"))))
+    elif not many:
+        blocks.append(Paragraph(line(Said(f"Scan {_scan(sheet, sheet.sections[0])}.", "text"))))
     attention = _attention(sheet, form.rows)
     for at, section in enumerate(sheet.sections):
         s, w = section.summary, section.span
         picture = pictures[at] if at < len(pictures) else ""
         if many:
-            blocks.append(Heading(line(Said(f"Stream {s.stream}: {s.label}", "text")), 3))
-        blocks += _section(section, form, at < form.charts, picture)
+            blocks.append(Heading(line(Said(f"Stream {s.stream}: {_scan(sheet, section)}", "text")), 3))
+        blocks += _section(section, form, at < form.charts, picture, sheet.is_late(section))
         blocks += attention if not many else []
         blocks += [Paragraph(line(_reconciling(s, w)))] if sheet.week else []
     return [*blocks, *(attention if many else [])]
 
 
-def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> list[Block]:
+def _scan(sheet: Sheet, section: Section) -> str:
+    """Which scan is told of; and of which day it is, unless that is in the week that is told of."""
+    label = section.summary.label
+    if section.scanned_at is None or (sheet.week and not sheet.is_late(section)):
+        return label
+    late = "no scan; the last one is " if sheet.week else ""
+    return f"{late}{label} of {section.scanned_at.astimezone(UTC):%Y-%m-%d}"
+
+
+def _section(section: Section, form: _Form, with_chart: bool, picture: str, is_late: bool) -> list[Block]:
+    """`is_late`: it tells of an earlier week."""
     s, w = section.summary, section.span
     blocks: list[Block] = [
-        Paragraph(line(f"{_capital(headline(s))}.{_last_week(w)}")), Paragraph(line(Said(_verdict(s, w), "strong"))),
+        Paragraph(line(f"{_capital(headline(s))}.{_last_week(w, is_late)}")),
+        Paragraph(line(Said(_verdict(s, w, is_late), "strong"))),
     ]  # fmt: skip
     if form.tight < _TIGHTEST:
         blocks += _severities(s, w, form.tight > 0) + _posture(s)
@@ -136,7 +158,7 @@ def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> l
     if w and with_chart and has_trend(section):
         blocks.append(_chart(w, picture))
     if form.tight < 2:
-        blocks += _movers(s, w, form.rows) + _teams(s, w, form.rows)
+        blocks += _movers(s, w, form.rows) + _teams(s, w, form.rows, is_late)
     return blocks + _decisions(s, form.rows)
 
 
@@ -147,7 +169,7 @@ def _capital(said: str) -> str:
 # -- figures -------------------------------------------------------------------------------------------------
 
 
-def _last_week(w: Span | None) -> str:
+def _last_week(w: Span | None, is_late: bool) -> str:
     """The same figures at the last scan before the week."""
     if w is None or w.before is None:
         return ""
@@ -160,14 +182,15 @@ def _last_week(w: Span | None) -> str:
             f"{share} ({percent(p.fixable(severity) / p.of(severity))} of those fixable)" if p.of(severity) else share
         )
 
-    when = "Last week" if w.monday - p.taken_at.date() <= timedelta(days=7) else f"On {p.taken_at:%Y-%m-%d}"
+    is_last = not is_late and w.monday - p.taken_at.date() <= timedelta(days=7)
+    when = "Last week" if is_last else f"On {p.taken_at:%Y-%m-%d}"
     if not p.total:
         return f" {when}: no vulns in {number(p.images_total)} images."
     images = f"{number(p.images_serious)} of {number(p.images_total)} images"
     return f" {when}: {told('critical')}, {told('high')}; {images}."
 
 
-def _verdict(s: Summary, w: Span | None) -> str:
+def _verdict(s: Summary, w: Span | None, is_late: bool) -> str:
     """What it means, in a line."""
     before = w.before if w else None
 
@@ -177,8 +200,10 @@ def _verdict(s: Summary, w: Span | None) -> str:
 
     late = sum(team.overdue > 0 for team in s.teams)
     teams = f"{late} {'team' if late == 1 else 'teams'} overdue" if late else "no team overdue"
-    first = "; the first scan: next week is compared with it" if w and w.before is None and w.scans == 1 else ""
-    first = "; the first week: next week is compared with it" if w and w.before is None and w.scans > 1 else first
+    first = ""
+    if w and w.before is None:
+        then = "the next" if is_late else "next week"
+        first = f"; the first {'scan' if w.scans == 1 else 'week'}: {then} is compared with it"
     return f"{fixable('critical')}; {fixable('high')}; {teams}{first}"
 
 
@@ -283,11 +308,12 @@ def _mover(package: str, vulnerability: str, said: str) -> Line:
 # -- who has what to do --------------------------------------------------------------------------------------
 
 
-def _teams(s: Summary, w: Span | None, rows: int) -> list[Block]:
+def _teams(s: Summary, w: Span | None, rows: int, is_late: bool) -> list[Block]:
     if not s.teams:
         return []
     heads = ["Team", "Critical", "High", *(["Configuration"] if s.posture else []), "Open tickets", "Overdue"]
-    heads += ["Oldest open since", *(["Fixed this week", "Median days to fix"] if w else [])]
+    when = f"in week {w.monday.isocalendar().week}" if w and is_late else "this week"
+    heads += ["Oldest open since", *([f"Fixed {when}", "Median days to fix"] if w else [])]
     fixed = w.fixed if w else {}
 
     def row(t: TeamRow) -> tuple[Line, ...]:
