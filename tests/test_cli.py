@@ -146,7 +146,7 @@ def test_a_broken_report_stops_nobody_and_ends_with_1(call: Call, scan: Path, tm
     (scan / "README.txt").write_text("notes")
     done = call("run", scan, code=1)
     assert re.search(r"^error: broken\.json: broken JSON: .*; scan the image again$", done.stderr, re.MULTILINE)
-    assert "warning: 1 files are no reports and were ignored" in done.stderr
+    assert "warning: 1 file is no report and was ignored" in done.stderr
     assert len(tickets(tmp_path)) == 1
 
 

@@ -20,6 +20,7 @@ from triagebot.errors import InputError, ReportError
 from triagebot.files import PROJECT, REPOSITORY, Settings
 from triagebot.folder import Folder
 from triagebot.identity import NO_IMAGE, masked, parse_image
+from triagebot.render import many
 from triagebot.scan import names_in
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
@@ -256,9 +257,10 @@ def _notes(
     notes = []
     if scans:
         names = ", ".join(p.name for p in (scans if len(scans) <= 4 else [*scans[:2], *scans[-2:]]))
-        notes.append(f"{_spelt(scan, base)} holds {len(scans)} scans ({names}): run them one by one, the oldest first")
+        held = f"{many(len(scans), 'scan')} ({names})"
+        notes.append(f"{_spelt(scan, base)} holds {held}: run them one by one, the oldest first")
     if seen.broken:
-        notes.append(f"{seen.broken} files could not be read; `triagebot explain --report FILE` says why")
+        notes.append(f"{many(seen.broken, 'file')} could not be read; `triagebot explain --report FILE` says why")
     if template:
         notes.append(f"the reports name no image: it is taken from their paths ({template}); see `image_paths`")
     if lines and not made.lines:

@@ -15,6 +15,7 @@ from triagebot.counted import ignoring
 from triagebot.history import History
 from triagebot.look import Options, View, by_alias
 from triagebot.model import DUE_SOON, FINDING, Plan
+from triagebot.render import many
 from triagebot.rules import VULNERABILITY
 from triagebot.sla import flag
 from triagebot.standing import buckets, decided, notices
@@ -66,7 +67,7 @@ def trail(history: History, said: summary.Summary, keep: bool = False) -> list[P
 def waiting(plan: Plan) -> list[str]:
     """Why tickets wait for a later run."""
     told = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred)
-    return [f"{n} {'ticket waits' if n == 1 else 'tickets wait'} for the next run; {why}" for why, n in told.items()]
+    return [f"{many(n, 'ticket waits', 'tickets wait')} for the next run; {why}" for why, n in told.items()]
 
 
 def unassignable(view: View) -> list[str]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from triagebot.identity import package_name
 from triagebot.model import FINDING, Arithmetic, Change
-from triagebot.render import counted, number
+from triagebot.render import many, number
 from triagebot.trend import COME, GONE, SERIOUS, Point, Why
 
 SHOWN_SCANS = 12
@@ -189,7 +189,7 @@ _CAUSE = {
 
 def words(mover: Mover) -> tuple[str, str, str]:
     """A mover in three parts: the package, the vulnerability, and what became of it and why."""
-    images = f"{number(mover.images)} {'image' if mover.images == 1 else 'images'}"
+    images = many(mover.images, "image")
     if mover.why is Why.SCOPE:
         came = "scanned for the first time" if mover.net > 0 else "no longer scanned"
         return "", "", f"{images} {came}: {_net(mover, '')}; {_CAUSE[mover.why]}"
@@ -198,25 +198,25 @@ def words(mover: Mover) -> tuple[str, str, str]:
         return "", "", f"rules ignore {what} than before: {_net(mover, '')}; {_CAUSE[mover.why]}"
     if not mover.net:
         now = "critical or high now" if mover.serious > 0 else "no longer critical or high"
-        many = f"{number(mover.rated)} {'finding' if mover.rated == 1 else 'findings'}"
-        return mover.package, mover.vulnerability, f"{many} in {images} rated {now}; {_CAUSE[mover.why]}"
+        found = many(mover.rated, "finding")
+        return mover.package, mover.vulnerability, f"{found} in {images} rated {now}; {_CAUSE[mover.why]}"
     return mover.package, mover.vulnerability, f"{_net(mover, f' in {images}')}; {_CAUSE[mover.why]}"
 
 
 def _net(mover: Mover, where: str) -> str:
-    many = "finding" if abs(mover.net) == 1 else "findings"
+    noun = "finding" if abs(mover.net) == 1 else "findings"
     if mover.serious == mover.net:
-        return f"{signed(mover.net)} critical or high {many}{where}"
+        return f"{signed(mover.net)} critical or high {noun}{where}"
     worse = f" ({signed(mover.serious)} critical or high)" if mover.serious else ""
-    return f"{signed(mover.net)} {many}{where}{worse}"
+    return f"{signed(mover.net)} {noun}{where}{worse}"
 
 
 def largest(movers: Sequence[Mover], most: int) -> tuple[Sequence[Mover], str]:
     """(the first of the movers, what the others come to in words; empty: there are no others)."""
     left = movers[most:]
     rest = sum(mover.net for mover in left)
-    many = "finding" if abs(rest) == 1 else "findings"
-    return movers[:most], f"{counted(len(left), 'smaller change')}: {signed(rest)} {many}" if left else ""
+    noun = "finding" if abs(rest) == 1 else "findings"
+    return movers[:most], f"{many(len(left), 'smaller change')}: {signed(rest)} {noun}" if left else ""
 
 
 def signed(change: int) -> str:

@@ -15,6 +15,7 @@ from triagebot.excuses import covers, in_force
 from triagebot.files import Exemption
 from triagebot.identity import finding_id
 from triagebot.model import FINDING
+from triagebot.render import many, number
 from triagebot.rules import Aliases, Judge
 
 ANNOUNCED = timedelta(days=14)
@@ -115,8 +116,7 @@ def notices(
 
 def words(notice: Notice) -> str:
     """One notice as a sentence."""
-    many = "finding" if notice.findings == 1 else "findings"
-    about = f"{notice.findings} {many}, {notice.serious} of them critical or high"
+    about = f"{many(notice.findings, 'finding')}, {number(notice.serious)} of them critical or high"
     return {
         "ending": f"ends on {notice.day}: {about}, will need action",
         "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),

@@ -13,7 +13,7 @@ from triagebot.files import TeamFile
 from triagebot.looked import IMAGE, missing
 from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
-from triagebot.render import number, percent, shares
+from triagebot.render import many, number, percent, shares
 from triagebot.standing import Buckets, Notice
 
 VULNERABILITY = "vulnerability"
@@ -222,7 +222,7 @@ def headline(s: Summary) -> str:
     """The one sentence that managers read."""
     critical, high = s.row("critical"), s.row("high")
     if not s.total:
-        return f"no vulns are known in {number(s.images_total)} {'image' if s.images_total == 1 else 'images'}"
+        return f"no vulns are known in {many(s.images_total, 'image')}"
 
     def fixable(row: SeverityRow) -> str:
         return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
@@ -230,7 +230,7 @@ def headline(s: Summary) -> str:
     return (
         f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
         f"{percent(high.share)} are high{fixable(high)}; "
-        f"{s.images_serious} of {s.images_total} images have critical or high vulns"
+        f"{number(s.images_serious)} of {many(s.images_total, 'image has', 'images have')} critical or high vulns"
     )
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from triagebot.model import SEVERITIES, Decision
 from triagebot.regular import Gap
-from triagebot.render import number, percent, shares
+from triagebot.render import many, number, percent, shares
 from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragraph, Said, Table, line, written
 from triagebot.span import Fixed, Span, causes, largest, signed
 from triagebot.span import words as mover_words
@@ -116,23 +116,23 @@ def has_trend(section: Section) -> bool:
 
 def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
-    many = len(sheet.sections) > 1
+    several = len(sheet.sections) > 1
     if sheet.week:
         year, _, week = sheet.week.partition("-W")
-        of = "" if many else f": {_scan(sheet, sheet.sections[0])}"
+        of = "" if several else f": {_scan(sheet, sheet.sections[0])}"
         blocks.append(Heading(line(f"Week {int(week)} of {year}", Said(of, "text"))))
-    elif not many:
+    elif not several:
         blocks.append(Paragraph(line(Said(f"Scan {_scan(sheet, sheet.sections[0])}.", "text"))))
     attention = _attention(sheet, form.rows)
     for at, section in enumerate(sheet.sections):
         s, w = section.summary, section.span
         picture = pictures[at] if at < len(pictures) else ""
-        if many:
+        if several:
             blocks.append(Heading(line(Said(f"Stream {s.stream}: {_scan(sheet, section)}", "text")), 3))
         blocks += _section(section, form, at < form.charts, picture, sheet.is_late(section))
-        blocks += attention if not many else []
+        blocks += attention if not several else []
         blocks += [Paragraph(line(_reconciling(s, w)))] if sheet.week else []
-    return [*blocks, *(attention if many else [])]
+    return [*blocks, *(attention if several else [])]
 
 
 def _scan(sheet: Sheet, section: Section) -> str:
@@ -185,8 +185,8 @@ def _last_week(w: Span | None, is_late: bool) -> str:
     is_last = not is_late and w.monday - p.taken_at.date() <= timedelta(days=7)
     when = "Last week" if is_last else f"On {p.taken_at:%Y-%m-%d}"
     if not p.total:
-        return f" {when}: no vulns in {number(p.images_total)} images."
-    images = f"{number(p.images_serious)} of {number(p.images_total)} images"
+        return f" {when}: no vulns in {many(p.images_total, 'image')}."
+    images = f"{number(p.images_serious)} of {many(p.images_total, 'image')}"
     return f" {when}: {told('critical')}, {told('high')}; {images}."
 
 
@@ -199,7 +199,7 @@ def _verdict(s: Summary, w: Span | None, is_late: bool) -> str:
         return f"{severity} fixable: {f'{number(before.fixable(severity))} -> ' if before else ''}{now}"
 
     late = sum(team.overdue > 0 for team in s.teams)
-    teams = f"{late} {'team' if late == 1 else 'teams'} overdue" if late else "no team overdue"
+    teams = f"{many(late, 'team')} overdue" if late else "no team overdue"
     first = ""
     if w and w.before is None:
         then = "the next" if is_late else "next week"
@@ -240,7 +240,7 @@ def _posture(s: Summary) -> list[Block]:
     rows = [
         (
             line(r.kind), line(number(r.total)), line(number(r.critical)), line(number(r.high)),
-            line(f"{number(r.assets)} {'place' if r.assets == 1 else 'places'}"), line(number(r.excepted)),
+            line(f"{many(r.assets, 'place')}"), line(number(r.excepted)),
         )
         for r in s.posture
     ]  # fmt: skip
@@ -361,7 +361,7 @@ def _decisions(s: Summary, rows: int) -> list[Block]:
     ]  # fmt: skip
     if b.excepted or b.decided or b.snoozed:
         told = ", ".join(f"{number(n)} {word}" for n, word in parts if n)
-        blocks.append(Paragraph(line(f"Of {number(b.total)} findings: {told}.")))
+        blocks.append(Paragraph(line(f"Of {many(b.total, 'finding')}: {told}.")))
     return blocks
 
 
@@ -390,9 +390,9 @@ def _attention(sheet: Sheet, rows: int) -> list[Block]:
     for section in sheet.sections:
         for item in _of_section(section, sheet.now, rows):
             told.setdefault(item, []).append(section.summary.stream)
-    many = len(sheet.sections) > 1
+    several = len(sheet.sections) > 1
     items = [_missed(sheet.gap)] if sheet.gap else []
-    items += [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    items += [line(Said(", ".join(of), "text"), ": ", *item) if several else item for item, of in told.items()]
     if not items:
         return []
     shown, more = _cut(items, max(rows, 3))
@@ -406,6 +406,12 @@ def _missed(gap: Gap) -> Line:
     )
 
 
+_FAILED = "report failed; its image was not looked at", "reports failed; the images were not looked at"
+_AGAIN = (
+    "finding not looked at again; it counts until it is", "findings not looked at again; they count until they are",
+)  # fmt: skip
+
+
 def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
     s, c = section.summary, section.summary.coverage
     items: list[Line] = []
@@ -414,22 +420,17 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         items.append(line(f"{old}: these figures are as old as it is"))
     if c.reports_failed:
         named = [report for report, _ in c.failures]
-        items.append(_named(_many(c.reports_failed, "report") + " failed; the images were not looked at", named, rows))
+        items.append(_named(many(c.reports_failed, *_FAILED), named, rows))
     if c.images_missing:
-        items.append(line(f"{_many(c.images_missing, 'image')} had no report"))
+        items.append(line(f"{many(c.images_missing, 'image')} had no report"))
     if s.unverified:
-        items.append(line(f"{_many(s.unverified, 'finding')} not looked at again; they count until they are"))
+        items.append(line(many(s.unverified, *_AGAIN)))
     if s.unowned:
-        what = "image" if not s.posture else "image or workload"
-        items.append(_named(f"{_many(len(s.unowned), what)} without an owner in the team file", s.unowned, rows))
+        what = ("image or workload", "images and workloads") if s.posture else ("image",)
+        items.append(_named(f"{many(len(s.unowned), *what)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_notice(n) for n in s.notices if n.state != "ending"]
     return items + [line(Said(one, "text")) for one in s.waiting]
-
-
-def _many(count: int, what: str) -> str:
-    plural = {"image or workload": "images and workloads"}.get(what, f"{what}s")
-    return f"{number(count)} {what if count == 1 else plural}"
 
 
 def _named(said: str, names: Sequence[str], rows: int) -> Line:

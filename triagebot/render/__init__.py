@@ -26,7 +26,7 @@ from triagebot.render.escape import (
 )  # fmt: skip
 
 __all__ = [
-    "counted",
+    "many",
     "markdown_code",
     "markdown_text",
     "markdown_url",
@@ -54,9 +54,9 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(count: int, what: str, many: str = "") -> str:
-    """1, `image` -> `1 image`; 4923, `image` -> `4,923 images`. `many`: what is not made many by an s."""
-    return f"{number(count)} {what if count == 1 else many or f'{what}s'}"
+def many(count: int, one: str, several: str = "") -> str:
+    """1, `image` -> `1 image`; 4923, `image` -> `4,923 images`. `several`: where an s does not make it several."""
+    return f"{number(count)} {one if count == 1 else several or f'{one}s'}"
 
 
 def shares(counts: Iterable[int]) -> list[float]:
@@ -82,7 +82,7 @@ def _environment(markup: str) -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - the output is no HTML; the filters of its markup escape
     )
-    made.filters.update(_FILTERS[markup], plain=plain, percent=percent, number=number)
+    made.filters.update(_FILTERS[markup], plain=plain, percent=percent, number=number, many=many)
     return made
 
 
