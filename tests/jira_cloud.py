@@ -103,6 +103,10 @@ class Cloud(JiraServer):
         held: Row = self.issues[key]["properties"]
         return held
 
+    def histories(self, key: str) -> list[Row]:
+        held: list[Row] = self.issues[key]["history"]
+        return held
+
     def _create(self, user: str, update: Row) -> Row:
         project = self.checked(user, update).key
         self._numbers[project] = self._numbers.get(project, 0) + 1
@@ -116,7 +120,7 @@ class Cloud(JiraServer):
         self._settle(held)
         properties = {p["key"]: p["value"] for p in update.get("properties") or ()}
         self.issues[key] = {
-            "id": str(self._last), "fields": held, "properties": properties, "comments": [], "links": [],
+            "id": str(self._last), "fields": held, "properties": properties, "comments": [], "links": [], "history": [],
         }  # fmt: skip
         return {"id": str(self._last), "key": key, "self": f"{self.url}/rest/api/3/issue/{self._last}"}
 
@@ -134,6 +138,7 @@ class Cloud(JiraServer):
         if faults := self.faults(fields):
             raise Refusal(400, **faults)
         issue["fields"] |= copy.deepcopy(fields)
+        self.changed(asked.user, self.real(key), **dict.fromkeys(fields, ("before", "after")))
         self._settle(issue["fields"])
         issue["properties"] |= {p["key"]: p["value"] for p in asked.body.get("properties") or ()}
         if fields:
@@ -233,10 +238,12 @@ class Cloud(JiraServer):
         category = wanted["to"]["statusCategory"]["key"]
         if category == "done" and self.workflow_resolutions and not given:
             raise Refusal(400, resolution="Resolution is required.")
+        before = dict(fields)
         fields |= {"status": wanted["to"], "updated": self.now()}
         closed = category == "done"
         fields["resolution"] = (given or {"name": "Done"}) if closed else None
         fields["resolutiondate"] = self.now() if closed else None
+        self.moved(asked.user, self.real(key), before)
         return Answer(204)
 
     # -- by hand -----------------------------------------------------------------------------------------

@@ -111,6 +111,10 @@ class DataCenter(JiraServer):
         held: Row = self._more[key]["properties"]
         return held
 
+    def histories(self, key: str) -> list[Row]:
+        held: list[Row] = self._more[key]["history"]
+        return held
+
     def trimmed(self, row: Row, asked: Asked, default: str = "") -> Row:
         told = super().trimmed(row, asked, default)
         if asked.path.startswith("search"):
@@ -131,7 +135,7 @@ class DataCenter(JiraServer):
                 "created": now, "updated": now, "creator": self.person(user), "resolutiondate": None,
                 "components": update["fields"].get("components", []),
             },
-            "comments": {},
+            "comments": {}, "history": [],
         }  # fmt: skip
         return {**made, "id": str(self._ids)}
 
@@ -144,6 +148,7 @@ class DataCenter(JiraServer):
         if fields:
             self._ask("PUT", f"issue/{real}", {"fields": fields})
             self._touch(real, **{name: fields[name] for name in fields if name == "components"})
+            self.changed(asked.user, real, **dict.fromkeys(fields, ("before", "after")))
         self._more[real]["properties"] |= {p["key"]: p["value"] for p in asked.body.get("properties") or ()}
         return Answer(204)
 
@@ -211,8 +216,10 @@ class DataCenter(JiraServer):
         closed = wanted["to"]["statusCategory"]["key"] == "done"
         if closed and self.workflow_resolutions and not (asked.body.get("fields") or {}).get("resolution"):
             raise Refusal(400, resolution="Resolution is required.")
+        before = self.row(real)["fields"]
         self._ask("POST", f"issue/{real}/transitions", asked.body)
         self._touch(real, resolutiondate=self.now() if closed else None)
+        self.moved(asked.user, real, before)
         return Answer(204)
 
     # -- by hand -----------------------------------------------------------------------------------------

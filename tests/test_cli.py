@@ -122,7 +122,7 @@ def test_the_document_has_the_agreed_shape(call: Call, scan: Path) -> None:
     assert list(told) == [
         "schema", "run_id", "stream", "scan", "diff", "totals", "posture", "images_total",
         "images_with_critical_or_high", "findings", "exceptions", "plan", "actions", "trackers", "summary", "waiting",
-        "unassignable", "refused", "warnings", "errors",
+        "unassignable", "stuck", "refused", "warnings", "errors",
     ]  # fmt: skip
     assert list(told["scan"]) == [
         "label", "taken_at", "reports_scanned", "reports_failed", "images_scanned", "images_failed", "images_missing",

@@ -32,10 +32,11 @@ unowned: net
 """
 
 
-def placed(folder: Path, settings: dict[str, Any], teams: str = TEAMS) -> Place:
-    """A place with one tracker, each setting on a line of its own."""
+def placed(folder: Path, settings: dict[str, Any], teams: str = TEAMS, summary: str = "") -> Place:
+    """A place with one tracker, each setting on a line of its own; and those of the summary, if there is one."""
     lines = "".join(f"    {name}: {json.dumps(value)}\n" for name, value in settings.items())
-    place = Place.create(folder, f"teams: teams.yaml\ntrackers:\n  default:\n{lines}")
+    told = f"summary:\n  tracker: default\n{summary}" if summary else ""
+    place = Place.create(folder, f"teams: teams.yaml\ntrackers:\n  default:\n{lines}{told}")
     (place.folder / "teams.yaml").write_text(teams)
     return place
 
@@ -172,6 +173,78 @@ def test_what_only_a_ticket_tells(tmp_path: Path, signed: Server) -> None:
     assert "NET-1: no transition leads to a state that is done; write `transitions: {done: [name]}`" in said
     assert "NET-1 offers: " in said
     assert "no field description on the screen where NET-1 is edited" in said
+
+
+WEEKLY = "  weekday: friday\n  project: WEEK\n  assignees: [octocat]\n"
+OFF: list[tuple[Callable[[Server], None], str, str, str]] = [
+    (lambda s: s.projects.pop("WEEK"), "project: WEEK", "there is no project WEEK, or the token cannot see it",
+     "correct `project:`"),
+    (lambda s: s.denied.update({(BOT, "WEEK"): {"CREATE_ATTACHMENTS"}}), "project: WEEK",
+     "the account may not attach files in WEEK (CREATE_ATTACHMENTS)",
+     "grant it in the permission scheme of WEEK, or write another `project:` under `summary:`"),
+    (lambda s: s.denied.update({(BOT, "WEEK"): {"ADD_COMMENTS"}}), "project: WEEK", "may not comment in WEEK", "grant"),
+    (lambda s: s.projects.update(WEEK=Project("WEEK", issue_types=("Task",))), "default",
+     "project WEEK has no issue type 'Bug'", "write `issue_type:` with one of Task"),
+    (lambda s: s.projects.update(WEEK=Project("WEEK", required=ENVIRONMENT)), "default",
+     "WEEK asks for Environment (customfield_7) on each new", "write `fields:"),
+    (lambda s: s.denied.update({("octocat", "WEEK"): {"ASSIGNABLE_USER"}}), "assignees",
+     "octocat cannot be assigned in WEEK", "correct `assignees:`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("break_it", "word", "cause", "remedy"), OFF, ids=[c for _, _, c, _ in OFF])
+def test_the_place_of_the_summary_is_looked_at_too(
+    tmp_path: Path, signed: Server, break_it: Callable[[Server], None], word: str, cause: str, remedy: str
+) -> None:
+    place = placed(tmp_path / "place", settings_of(signed), summary=WEEKLY)
+    signed.projects["WEEK"] = Project("WEEK")
+    assert doctor(place) == (0, "tracker 'default': all is well\n")
+    break_it(signed)
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1), said
+    assert said.startswith(f"triagebot.yaml:{line_of(place, 'triagebot.yaml', word)}: tracker 'default': ")
+    assert cause in said
+    assert remedy in said
+    assert signed.writes() == []
+
+
+def test_files_need_be_attached_only_where_pictures_are_drawn(
+    tmp_path: Path, signed: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed.denied[BOT, "*"] = {"CREATE_ATTACHMENTS"}
+    assert doctor(placed(tmp_path / "none", settings_of(signed)))[0] == 0, "no summary is asked for"
+    place = placed(tmp_path / "place", settings_of(signed), summary="  weekday: friday\n")
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith(f"triagebot.yaml:{line_of(place, 'triagebot.yaml', 'summary:')}: ")
+    assert "may not attach files in NET (CREATE_ATTACHMENTS)" in said
+    monkeypatch.setattr("triagebot.doctor.can_draw", lambda: False)
+    assert doctor(place)[0] == 0, "without Matplotlib there is no picture"
+
+
+def test_the_repository_of_the_summary_is_looked_at_too(
+    tmp_path: Path, github: Github, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", github.token())
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    settings = {"type": "github", "repo": "acme/platform", "pause": 0}
+    weekly = "  repo: acme/weekly\n  assignees: [nobody-here]\n"
+    place = placed(tmp_path / "place", settings, "teams: {net: {}}\nunowned: net\n", weekly)
+    line = line_of(place, "triagebot.yaml", "acme/weekly")
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith(
+        f"triagebot.yaml:{line}: tracker 'default': there is no repository acme/weekly, or the token"
+    )
+    repo = github.new_repo("acme/weekly")
+    code, said = doctor(place)
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith(
+        f"triagebot.yaml:{line + 1}: tracker 'default': nobody-here cannot be assigned in acme/weekly"
+    )
+    repo.change(has_issues=False)
+    code, said = doctor(place)
+    assert f"triagebot.yaml:{line}: tracker 'default': acme/weekly has issues turned off; turn them on" in said
 
 
 def test_what_is_wrong_on_github(tmp_path: Path, github: Github, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
                 outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
                 view = answered(config, history, _after(view, outcomes), options)
             with stage("summary"):
-                posted = _posted(config, history, view, options, plan)
+                posted = _posted(config, history, view, options, plan, outcomes)
                 _remembered(history, view)
         with stage("tell"):
             told = _told(config, history, options, loaded, view, plan, outcomes, posted)
@@ -124,11 +124,17 @@ def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, 
     return _told(config, history, replace(options, dry_run=True), loaded, view, plan, []), file
 
 
-def _posted(config: Config, history: History, view: View, options: Options, plan: Plan) -> Posted:
+def _left(history: History, options: Options, view: View, plan: Plan, outcomes: list[Outcome]) -> figures.Left:
+    return figures.left(view, plan, outcomes, figures.left_by(history.last_run(options.stream)), options)
+
+
+def _posted(
+    config: Config, history: History, view: View, options: Options, plan: Plan, outcomes: list[Outcome]
+) -> Posted:
     """Tell people of the week, where they are to be told."""
     if config.settings.summary is None and config.step_summary is None:
         return Posted()
-    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+    said = figures.summarised(config, options, view, _left(history, options, view, plan, outcomes))
     sheet = weekly.sheet(config, history, view, options, said)
     posted = weekly.post(config, history, view, options, sheet)
     note = weekly.appended(config, sheet)
@@ -140,7 +146,7 @@ def _told(
     outcomes: list[Outcome], posted: Posted | None = None,
 ) -> Told:  # fmt: skip
     """The document of a run; its summary is written when it is asked for."""
-    said = figures.summarised(config, options, view, figures.waiting(plan), figures.unassignable(view))
+    said = figures.summarised(config, options, view, _left(history, options, view, plan, outcomes))
 
     def write() -> str:
         return week.text(weekly.sheet(config, history, view, options, said), "markdown")
@@ -152,8 +158,8 @@ def told(config: Config, options: Options, only: bool) -> Told:
     """How things stand after the last recorded scan, in words and figures. `only`: of no other stream."""
     history = history_of(config)
     view = standing(config, options)
-    last = history.last_run(options.stream)
-    said = figures.summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
+    left = figures.left_by(history.last_run(options.stream))
+    said = figures.summarised(config, options, view, left)
 
     def write() -> str:
         return week.text(weekly.sheet(config, history, view, options, said, only), "markdown")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from triagebot.config import Config, placed
+from triagebot.drawn import can_draw
 from triagebot.errors import TrackerError
 from triagebot.look import Options
 from triagebot.seen import connected
@@ -30,6 +31,10 @@ def examine(config: Config, options: Options) -> list[Finding]:
     for name, tracker in connected(config, options).items():
         teams = {i: t for i, t in config.teams.teams.items() if t.tracker == name}
         needs = [Need(i, t.place, tuple(t.assignees), tuple(t.labels), t.component) for i, t in teams.items()]
+        if (summary := config.settings.summary) and summary.tracker == name:
+            pictures = tracker.attaches and can_draw()
+            told = Need("", summary.place, tuple(summary.assignees), tuple(summary.labels), pictures=pictures)
+            needs.append(told)
         found += [_finding(config, name, trouble) for trouble in _troubles(tracker, needs)]
     return found
 
@@ -45,5 +50,6 @@ def _finding(config: Config, name: str, trouble: Trouble) -> Finding:
     if trouble.file == "teams":
         place = placed(config.team_path, ("teams", *trouble.at))
     else:
-        place = placed(config.path, ("trackers", name, *trouble.at)) if config.path else name
+        at = ("summary", *trouble.at) if trouble.file == "summary" else ("trackers", name, *trouble.at)
+        place = placed(config.path, at) if config.path else name
     return Finding(name, place, trouble.cause, trouble.remedy)

@@ -90,6 +90,9 @@ def tell(
         },
         "waiting": list(said.waiting),
         "unassignable": list(said.unassignable),
+        "stuck": [
+            {"tracker": s.tracker, "ticket": {"id": s.ticket, "url": s.url}, "state": s.state} for s in said.stuck
+        ],
         "refused": plan.refused or None,
         "warnings": warnings,
         "errors": errors,

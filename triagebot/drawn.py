@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 from collections.abc import Sequence
 
@@ -13,6 +14,11 @@ def name_of(stream: str, points: Sequence[Point]) -> str:
     """The name of a picture: of another trend it is another."""
     said = repr([(p.label, p.of("critical"), p.of("high"), p.fixable("critical"), p.fixable("high")) for p in points])
     return f"trend-{stream}-{hashlib.sha256(said.encode()).hexdigest()[:8]}.png"
+
+
+def can_draw() -> bool:
+    """Whether Matplotlib is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def drawn(points: Sequence[Point]) -> bytes:

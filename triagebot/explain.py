@@ -105,8 +105,10 @@ def _ticket(view: View, what: str) -> list[str]:
 def _standing(ticket: Ticket) -> str:
     if ticket.is_open:
         return f"open, priority {ticket.marker.priority}, due {ticket.marker.due or 'not set'}"
-    who = "triagebot" if ticket.closed_by_us else "a person"
-    return f"closed as {ticket.closed_as} by {who}"
+    who = "triagebot" if ticket.closed_by_us else ticket.closed_by or "a person"
+    when = f" on {ticket.closed_at:%Y-%m-%d}" if ticket.closed_at else ""
+    because = f", because {ticket.closed_because}" if ticket.closed_because else ""
+    return f"closed as {ticket.closed_as} by {who}{when}{because}"
 
 
 def _why(draft: Draft) -> list[str]:

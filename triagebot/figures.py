@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -14,18 +15,26 @@ from triagebot.config import Config
 from triagebot.counted import ignoring
 from triagebot.history import History
 from triagebot.look import Options, View, by_alias
-from triagebot.model import DUE_SOON, FINDING, Plan
+from triagebot.model import DUE_SOON, FINDING, Outcome, Plan
 from triagebot.render import many
 from triagebot.rules import VULNERABILITY
 from triagebot.sla import flag
 from triagebot.standing import buckets, decided, notices
+from triagebot.summary import Stuck
 from triagebot.trend import Point
 
 
-def summarised(
-    config: Config, options: Options, view: View, waiting: Sequence[str] = (), unassignable: Sequence[str] = ()
-) -> summary.Summary:
-    """The figures of the summary, as things stand. `waiting`, `unassignable`: what the last run of the stream said."""
+@dataclass(frozen=True)
+class Left:
+    """What a run of a stream left undone: why tickets wait, who cannot be assigned, what people must open or close."""
+
+    waiting: tuple[str, ...] = ()
+    unassignable: tuple[str, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
+
+
+def summarised(config: Config, options: Options, view: View, left: Left) -> summary.Summary:
+    """The figures of the summary, as things stand. `left`: of the last run of the stream."""
     belief, last = view.state.belief, view.state.last
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
@@ -46,7 +55,8 @@ def summarised(
         notices=notices(view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config)),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
         decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
-        unassignable=tuple(unassignable), waiting=tuple(waiting),
+        unassignable=left.unassignable, waiting=left.waiting,
+        stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),
     )  # fmt: skip
 
 
@@ -64,16 +74,39 @@ def trail(history: History, said: summary.Summary, keep: bool = False) -> list[P
     return points
 
 
-def waiting(plan: Plan) -> list[str]:
-    """Why tickets wait for a later run."""
+def left_by(run: Mapping[str, Any]) -> Left:
+    """The same, of a run's document."""
+    stuck = [Stuck(s["tracker"], s["ticket"]["id"], s["ticket"]["url"], s["state"]) for s in run.get("stuck", ())]
+    return Left(tuple(run.get("waiting", ())), tuple(run.get("unassignable", ())), tuple(stuck))
+
+
+def left(view: View, plan: Plan, outcomes: Sequence[Outcome], before: Left, options: Options) -> Left:
+    """What this run leaves undone. `before`: what the last one left; it is still true of what was not tried again."""
     told = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred)
-    return [f"{many(n, 'ticket waits', 'tickets wait')} for the next run; {why}" for why, n in told.items()]
-
-
-def unassignable(view: View) -> list[str]:
-    """Who cannot be assigned where a ticket is to be theirs."""
+    waiting = [f"{many(n, 'ticket waits', 'tickets wait')} for the next run; {w}" for w, n in told.items()]
     found = [(place, person) for facts in view.facts.values() for place, person in sorted(facts.unassignable)]
-    return [f"{person} cannot be assigned in {place}" for place, person in found]
+    unassignable = [f"{person} cannot be assigned in {place}" for place, person in found]
+    return Left(tuple(waiting), tuple(unassignable), tuple(_stuck(view, plan, outcomes, before, options)))
+
+
+def _stuck(view: View, plan: Plan, outcomes: Sequence[Outcome], before: Left, options: Options) -> list[Stuck]:
+    asked = [(o.action, o) for o in outcomes if o.outcome == "asked"]
+    told = {(a.tracker, o.ticket): Stuck(a.tracker, o.ticket, o.url, a.state) for a, o in asked}
+    wanted = {(a.tracker, a.ticket, a.state) for a in (*plan.actions, *plan.deferred)}
+    for s in before.stuck:
+        facts = view.facts.get(s.tracker)
+        unseen = options.record_only or (facts and (facts.incomplete or facts.shut))
+        if unseen or (s.tracker, s.ticket, s.state) in wanted:
+            told.setdefault((s.tracker, s.ticket), s)
+    return sorted(told.values(), key=lambda s: (s.tracker, s.ticket))
+
+
+def _is_stuck(s: Stuck, view: View) -> bool:
+    """Whether the ticket is not yet as it should be, as far as can be seen."""
+    facts = view.facts.get(s.tracker)
+    if facts is None or facts.incomplete:
+        return True
+    return any(t.id == s.ticket and t.is_open != (s.state == "open") for t in facts.tickets)
 
 
 def _oldest(config: Config, judged: pl.DataFrame, view: View) -> Mapping[str, date]:

@@ -16,7 +16,7 @@ from triagebot import span as spans
 from triagebot.columns import packed
 from triagebot.config import Config
 from triagebot.counted import history_of, ignoring
-from triagebot.figures import summarised, trail
+from triagebot.figures import left_by, summarised, trail
 from triagebot.history import History
 from triagebot.look import Options, View
 from triagebot.render.page import page
@@ -39,8 +39,7 @@ class Written:
 def written(config: Config, options: Options, view: View) -> Written:
     """The page of a view, with the trend of its stream."""
     history = history_of(config)
-    last = history.last_run(options.stream)
-    figures = summarised(config, options, view, last.get("waiting", ()), last.get("unassignable", ()))
+    figures = summarised(config, options, view, left_by(history.last_run(options.stream)))
     points = trail(history, figures)
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     belief = view.state.belief
@@ -56,6 +55,7 @@ def written(config: Config, options: Options, view: View) -> Written:
     values = {
         "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
+        "stuck": summary.stuck_words(figures),
         "notices": [(n.name, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),

@@ -77,6 +77,16 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class Stuck:
+    """A ticket that its tracker does not let us bring into a state (`open`, `closed`): people were asked to."""
+
+    tracker: str
+    ticket: str
+    url: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """Everything that the summary says."""
 
@@ -94,6 +104,7 @@ class Summary:
     waiting: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
     unassignable: tuple[str, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
     ignored: int = 0
     """Findings that a rule ignores: in no table or trend, but in the reconciling line."""
     unverified: int = 0
@@ -118,6 +129,16 @@ class Summary:
     def row(self, severity: str) -> SeverityRow:
         """The line of one severity."""
         return next(row for row in self.severities if row.severity == severity)
+
+
+def stuck_words(s: Summary) -> list[tuple[str, list[str]]]:
+    """What people must do by hand, and on which tickets."""
+    told = []
+    for state, done in (("closed", "closed"), ("open", "opened again")):
+        if names := [each.ticket for each in s.stuck if each.state == state]:
+            why = "as the tracker offers no transition for it (do it by hand, or name one in the settings)"
+            told.append((f"{many(len(names), 'ticket')} could not be {done}, {why}", names))
+    return told
 
 
 def severities(judged: pl.DataFrame) -> tuple[SeverityRow, ...]:

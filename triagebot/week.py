@@ -18,7 +18,7 @@ from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragr
 from triagebot.span import Fixed, Span, causes, largest, signed
 from triagebot.span import words as mover_words
 from triagebot.standing import Notice, words
-from triagebot.summary import Summary, TeamRow, headline, reconciled
+from triagebot.summary import Summary, TeamRow, headline, reconciled, stuck_words
 from triagebot.trend import SERIOUS
 
 MOST_LINES = 59
@@ -429,6 +429,7 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         what = ("image or workload", "images and workloads") if s.posture else ("image",)
         items.append(_named(f"{many(len(s.unowned), *what)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
+    items += [_named(said, names, rows) for said, names in stuck_words(s)]
     items += [_notice(n) for n in s.notices if n.state != "ending"]
     return items + [line(Said(one, "text")) for one in s.waiting]
 

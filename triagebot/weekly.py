@@ -56,8 +56,7 @@ def sheet(config: Config, history: History, view: View, options: Options, said: 
             continue
         theirs = replace(options, stream=stream)
         other = beside(config, history, view, theirs)
-        told = history.last_run(stream)
-        figured = figures.summarised(config, theirs, other, told.get("waiting", ()), told.get("unassignable", ()))
+        figured = figures.summarised(config, theirs, other, figures.left_by(history.last_run(stream)))
         sections.append(_section(config, history, other, theirs, figured))
     today = options.now.astimezone(UTC).date()
     gap = missed([*history.run_days(), today], spans.monday_of(options.now))

@@ -32,7 +32,9 @@ def examined(name: str, settings: GithubSettings, calls: Calls, needs: Sequence[
         try:
             found += _place(place, settings, calls, mine)
         except TrackerError as fault:
-            found.append(Trouble("settings", ("repo",), f"{place}: {fault.cause}", fault.remedy or "try again later"))
+            found.append(
+                Trouble(*_written(place, settings, mine), f"{place}: {fault.cause}", fault.remedy or "try again later")
+            )
     return found
 
 
@@ -69,7 +71,7 @@ def _place(place: str, settings: GithubSettings, calls: Calls, needs: Sequence[N
         for label in need.labels:
             if len(label) > MOST_LABEL:
                 cause = f"label {label!r} is longer than the {MOST_LABEL} characters that GitHub takes"
-                yield Trouble("teams", (need.team, "labels"), cause, "shorten it")
+                yield Trouble(*need.at("labels"), cause, "shorten it")
 
 
 def _people(place: str, calls: Calls, need: Need) -> Iterator[Trouble]:
@@ -80,10 +82,10 @@ def _people(place: str, calls: Calls, need: Need) -> Iterator[Trouble]:
             if refusal.status != 404:
                 raise
             remedy = "correct `assignees:`, or give them access to the repository"
-            yield Trouble("teams", (need.team, "assignees"), f"{person} cannot be assigned in {place}", remedy)
+            yield Trouble(*need.at("assignees"), f"{person} cannot be assigned in {place}", remedy)
 
 
 def _written(place: str, settings: GithubSettings, needs: Sequence[Need]) -> tuple[Any, tuple[str, ...]]:
     """Where a repository is named."""
-    named = [n.team for n in needs if n.place == place]
-    return ("teams", (named[0], "repo")) if named and place != settings.repo else ("settings", ("repo",))
+    named = [n for n in needs if n.place == place]
+    return named[0].at("repo") if named and place != settings.repo else ("settings", ("repo",))

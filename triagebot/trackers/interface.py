@@ -92,20 +92,31 @@ class Deleted(TrackerError):
 
 @dataclass(frozen=True)
 class Need:
-    """What a team of the team file wants of a tracker."""
+    """What a team of the team file, or without one the weekly summary, wants of a tracker.
+
+    `pictures`: pictures are to be attached.
+    """
 
     team: str
     place: str
     assignees: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     component: str = ""
+    pictures: bool = False
+
+    def at(self, field: str) -> tuple[Literal["teams", "summary"], tuple[str, ...]]:
+        """Where it is written: `file` and `at` of a `Trouble` with it."""
+        return ("teams", (self.team, field)) if self.team else ("summary", (field,))
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that would go wrong. `at`: where in the settings (of this tracker) or the team file it is put right."""
+    """Something that would go wrong.
 
-    file: Literal["settings", "teams"]
+    `at`: where it is put right, in the settings of this tracker, the team file, or `summary:` of the settings.
+    """
+
+    file: Literal["settings", "teams", "summary"]
     at: tuple[str, ...]
     cause: str
     remedy: str

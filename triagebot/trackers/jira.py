@@ -34,10 +34,11 @@ from triagebot.trackers.interface import (
 )
 from triagebot.trackers.jira_body import Document, Form, Wiki
 from triagebot.trackers.jira_calls import PROPERTY, JiraCalls, Refused
+from triagebot.trackers.jira_closings import SAME_MOMENT, Closings
 from triagebot.trackers.jira_doctor import Examination
 from triagebot.trackers.jira_fields import LABEL, Fields, labels_of, project_of
 from triagebot.trackers.jira_filing import TITLE_LIMIT, Filing
-from triagebot.trackers.jira_listing import FIELDS, SAME_MOMENT, Lister, effective
+from triagebot.trackers.jira_listing import FIELDS, Lister, effective
 from triagebot.trackers.jira_memory import Carried, Closing, Memory, key_label, told
 from triagebot.trackers.jira_remarks import Remarks
 from triagebot.trackers.jira_states import Step, is_open, step
@@ -66,6 +67,7 @@ class JiraTracker(Counted[JiraCalls]):
         self.learnt = Memory()
         self.fields = Fields(calls, self.learnt, now, self.notes)
         self.remarks = Remarks(calls, self.fields, lambda: self.form)
+        self.closings = Closings(calls, self.fields, lambda: self.form)
         self.lister = Lister(self, sorted({self.settings.project, *projects}))
         self.filing = Filing(self)
 

@@ -17,6 +17,9 @@ PERMISSIONS = {
 }  # fmt: skip
 """What triagebot must be allowed, as Jira names it and in words."""
 
+ATTACH = "CREATE_ATTACHMENTS"
+"""What the picture of the weekly summary needs too."""
+
 _CHANGED = ("summary", "description", "labels")
 """What a change of a ticket writes."""
 
@@ -57,12 +60,12 @@ class Examination:
         what = "an API token, and its owner's address in `email:`" if self.calls.is_cloud else "a personal access token"
         return f"put {what} into {self.settings.token_env}"
 
-    def _named(self, place: str, needs: Sequence[Need]) -> tuple[Literal["settings", "teams"], tuple[str, ...]]:
+    def _named(
+        self, place: str, needs: Sequence[Need]
+    ) -> tuple[Literal["settings", "teams", "summary"], tuple[str, ...]]:
         """Where a project is named."""
-        named = [n.team for n in needs if n.place == place]
-        return ("teams", (named[0], "project")) if named and place != self.settings.project else (
-            "settings", ("project",)
-        )  # fmt: skip
+        named = [n for n in needs if n.place == place]
+        return named[0].at("project") if named and place != self.settings.project else ("settings", ("project",))
 
     def _place(self, place: str, needs: Sequence[Need]) -> Iterator[Trouble]:
         try:
@@ -82,16 +85,23 @@ class Examination:
                 if not self.fields.account(place, person):
                     cause = f"{person} cannot be assigned in {place}, or nobody of that name is there"
                     form = f"{'account ids' if self.calls.is_cloud else 'user names'} or e-mail addresses"
-                    yield Trouble("teams", (need.team, "assignees"), cause, f"correct `assignees:`; it takes {form}")
+                    yield Trouble(*need.at("assignees"), cause, f"correct `assignees:`; it takes {form}")
 
     def _permissions(self, place: str, needs: Sequence[Need]) -> Iterator[Trouble]:
-        told = self.calls.get("mypermissions", projectKey=place, permissions=",".join(PERMISSIONS))
+        names = ",".join([*PERMISSIONS, ATTACH])
+        told = self.calls.get("mypermissions", projectKey=place, permissions=names)
         held = told.get("permissions") or {}
         for name, words in PERMISSIONS.items():
             asked = name != "ASSIGN_ISSUES" or any(n.assignees for n in needs)
             if asked and not (held.get(name) or {}).get("havePermission"):
                 cause = f"the account may not {words} in {place} ({name})"
                 yield Trouble(*self._named(place, needs), cause, f"grant it in the permission scheme of {place}")
+        for need in (n for n in needs if n.pictures and not (held.get(ATTACH) or {}).get("havePermission")):
+            cause = (
+                f"the account may not attach files in {place} ({ATTACH}): the weekly summary, with its picture, fails"
+            )
+            remedy = f"grant it in the permission scheme of {place}, or write another `project:` under `summary:`"
+            yield Trouble(*need.at("project"), cause, remedy)
 
     def _screen(self, place: str, needs: Sequence[Need]) -> Iterator[Trouble]:
         try:

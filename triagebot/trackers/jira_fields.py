@@ -21,6 +21,7 @@ PRIORITIES = {"P0": "Highest", "P1": "High", "P2": "Medium", "P3": "Low", "P4": 
 
 _SET_BY_US = ("labels", "duedate", "assignee", "summary", "description")
 _ASK_AGAIN = timedelta(days=7)
+_LONGEST_NAME = 80
 Json = dict[str, Any]
 
 
@@ -155,6 +156,12 @@ class Fields:
     def id_of(self, user: Mapping[str, Any] | None) -> str:
         """How this flavour names a user."""
         return str((user or {}).get("accountId" if self.calls.is_cloud else "name") or "")
+
+    def name_of(self, user: Mapping[str, Any] | None) -> str:
+        """How people know a user: in Cloud, where ids are digits, by the name shown there. Empty: nobody is named."""
+        shown = " ".join(str((user or {}).get("displayName") or "").split())[:_LONGEST_NAME]
+        account = self.id_of(user)
+        return "" if account in ("", "unknown") else (shown or account) if self.calls.is_cloud else account
 
     def user(self, account: str) -> Json | None:
         """A user as a field's value; None for nobody."""

@@ -14,6 +14,7 @@ from triagebot.errors import TrackerError
 from triagebot.model import Ticket
 from triagebot.trackers.interface import Deleted, Halted, Known, Listing, flag_of, with_original
 from triagebot.trackers.jira_calls import PROPERTY, Refused, quoted
+from triagebot.trackers.jira_closings import is_our_closing, is_same
 from triagebot.trackers.jira_fields import LABEL, project_of
 from triagebot.trackers.jira_memory import Carried, read, told
 from triagebot.trackers.jira_states import closed_as, is_open, time_of
@@ -30,7 +31,6 @@ OVERLAP = timedelta(minutes=20)
 """How far a listing reaches back behind the one before: longer than the index may lag."""
 
 FRESH_FOR = timedelta(hours=1)
-SAME_MOMENT = timedelta(minutes=2)
 _CLOCKS_AGREE = 120.0
 Json = dict[str, Any]
 
@@ -47,6 +47,8 @@ class Lister:
         self._warnings: list[str] = []
         self._renamed: dict[str, str] = {}
         self._listed: set[str] = set()
+        self._before: datetime | None = None
+        """From when on the listing before looked: what it knew was so then, at the earliest."""
 
     # -- listing -----------------------------------------------------------------------------------------
 
@@ -54,6 +56,7 @@ class Lister:
         """See `JiraTracker.listing`."""
         self.known, self.bare = dict(known.tickets), {}
         self._warnings, self._renamed = [], {}
+        self._before = time_of(self.learnt.since)
         if not self.learnt.ids:
             self.learnt.carried = {}
         shut: dict[str, str] = {}
@@ -193,7 +196,8 @@ class Lister:
             return None
         ticket = self.ticket(item, carried, known.place if known else project)
         self.keep(ticket, carried, str(item.get("id", "")))
-        return self.tracker.remarks.of(ticket, item, self.authors())
+        ticket = self.tracker.remarks.of(ticket, item, self.authors())
+        return self.tracker.closings.of(ticket, item, known, self._before)
 
     def _recognised(self, item: Json) -> Ticket | None:
         """The ticket that it is, also after a move to another project, which gives it another key."""
@@ -245,13 +249,17 @@ class Lister:
         stands_open = is_open(fields)
         closed_at = time_of(fields.get("resolutiondate"))
         meant = "" if stands_open else closed_as(fields, self.settings)
-        is_own = not stands_open and _is_our_closing(held, fields, closed_at)
+        is_own = not stands_open and is_our_closing(held.closing, fields, closed_at)
+        same = known if not (stands_open or is_own) and is_same(known, meant, closed_at) else None
+        if stands_open or same:
+            closed_at = same.closed_at if same else None
         form = self.tracker.form
         return Ticket(
             id=key, url=self.calls.url_of(key), tracker=self.name, marker=held.marker, is_open=stands_open,
             title=str(fields.get("summary") or ""),
             closed_as=held.closing.closed_as if is_own and held.closing else meant,
-            closed_by_us=is_own, closed_at=None if stands_open else closed_at,
+            closed_by_us=is_own, closed_at=closed_at,
+            closed_by=same.closed_by if same else "", closed_because=same.closed_because if same else "",
             damaged=self.carried_by(item) is None or LABEL not in (fields.get("labels") or ())
             or not form.stands(fields.get("description")),
             place=place, outside=form.outside(fields.get("description")),
@@ -282,13 +290,3 @@ def effective(carried: Carried, item: Json) -> Carried:
     fields = item["fields"]
     undone = not is_open(fields) and str(fields.get("resolutiondate") or "") == carried.reopened
     return carried.before if carried.before and undone else carried
-
-
-def _is_our_closing(held: Carried, fields: Json, closed_at: datetime | None) -> bool:
-    """Whether the closing is the one that we noted: a later one, or another one, is a person's."""
-    note = held.closing
-    if note is None:
-        return False
-    name = (fields.get("resolution") or {}).get("name") or ""
-    same = not note.resolution or note.resolution == name
-    return same and (closed_at is None or abs(closed_at - note.at) < SAME_MOMENT)

@@ -31,6 +31,7 @@ class Remarks:
         comments = told.get("comments") or []
         if int(told.get("total") or 0) > len(comments):
             comments = list(self.calls.pages(f"issue/{ticket.id}/comment", "comments"))
+            item["fields"]["comment"] = {"comments": comments, "total": len(comments)}
         authors = set(ours)
         remarks = {r.id: r for r in ticket.remarks}
         for comment in comments:
@@ -44,7 +45,8 @@ class Remarks:
     def _remark(self, ticket: Ticket, comment: Json, text: str, by: str) -> Remark:
         told = str(comment["id"])
         at = time_of(comment.get("updated") or comment.get("created")) or datetime.now(UTC)
-        remark = Remark(told, by, at, text, self._may_decide(ticket.id, by), ticket.marker.shown)
+        name = self.fields.name_of(comment.get("author"))
+        remark = Remark(told, name, at, text, self._may_decide(ticket.id, by), ticket.marker.shown)
         return replace(remark, shown=()) if remark.mark in ticket.marker.heard else remark
 
     def _may_decide(self, ticket_id: str, account: str) -> bool:

@@ -22,6 +22,9 @@ _MEANS: dict[str, ClosedAs] = {
 }  # fmt: skip
 """Names of resolutions and states that mean a decision, whatever their spelling; all others mean that it is done."""
 
+_NO_REASON = ("wontdo", "wontfix", "wontdoanything", "notplanned", "declined", "rejected", "cancelled", "canceled",
+              "duplicate")  # fmt: skip
+
 _WORDS = {
     "open": ("reopen", "reopened", "todo", "open", "backlog", "new"),
     "done": ("done", "fixed", "resolved", "resolve", "closed", "close", "complete", "completed"),
@@ -61,6 +64,11 @@ def closed_as(fields: Mapping[str, Any], settings: JiraSettings) -> ClosedAs:
         if name and (meaning := configured.get(_bare(name)) or _MEANS.get(_bare(name))):
             return meaning
     return "done"
+
+
+def says_more(resolution: str) -> bool:
+    """Whether a resolution that is a decision gives a reason, and does not only say that one was made."""
+    return bool(resolution) and _bare(resolution) not in _NO_REASON
 
 
 def step(transitions: Sequence[Json], wanted: str, settings: JiraSettings) -> tuple[Step | None, str]:
