@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import product
@@ -100,6 +100,8 @@ class Figures:
     open_assets: frozenset[str]
     findings: frozenset[Finding]
     images: tuple[int, int]  # all, and those with critical or high
+    ignored: frozenset[Finding] = frozenset()  # of the findings: counted in `diff` and nowhere else
+    moved: tuple[int, int] = (0, 0)  # how many came and went, without those that were ignored then
 
 
 class Scan:
@@ -137,7 +139,9 @@ class Scan:
 class Oracle:
     """Scans in, figures out; remembers what is believed, what is gone, and which tickets are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, ignores: Callable[[Finding, str, bool], bool] = lambda *_: False) -> None:
+        self._ignores = ignores  # by a rule: of a finding, its severity and whether it is fixable
+        self._ignored: frozenset[Finding] = frozenset()
         self._aliases: dict[str, set[str]] = {}
         self._believed: list[Report] = []
         self._current: frozenset[Finding] = frozenset()
@@ -185,22 +189,29 @@ class Oracle:
 
         totals = {name: {"total": 0, "fixable": 0} for name in SEVERITIES}
         worthy: set[str] = set()
+        ignored: set[Finding] = set()
         for finding, lines in rows.items():
             worst = min((line.severity for line in lines), key=SEVERITIES.index)
             fixable = any(line.fixable for line in lines)
+            if self._ignores(finding, worst, fixable):
+                ignored.add(finding)
+                continue
             totals[worst]["total"] += 1
             totals[worst]["fixable"] += fixable
             if fixable and worst in ("critical", "high") and finding not in unverified:
                 worthy.add(finding[0])
 
-        bad = {f for f, lines in rows.items() if any(line.severity in ("critical", "high") for line in lines)}
+        bad = {f for f, lines in rows.items() if any(line.severity in ("critical", "high") for line in lines)} - ignored
+        before = {name for finding in self._ignored for name in self._names(finding)}
+        moved = (len(arrived - ignored), len(left - before) + merged) if self._current else (0, 0)
         images = {(r.asset, r.tag) for r in scan.reports} | {(r.asset, r.tag) for r in carried if r.rows}
         serious = {(r.asset, r.tag) for r in carried + fresh for f, _ in self._shown([r]) if f in bad}
 
         self._remember(scan, day, current, left, fixed)
         self._open = (self._open & {asset for asset, _, _ in unverified}) | worthy
         self._believed, self._current, self._gone = carried + fresh, current, gone | left
-        return Figures(diff, totals, self._open, current, (len(images), len(serious)))
+        self._ignored = frozenset(ignored)
+        return Figures(diff, totals, self._open, current, (len(images), len(serious)), self._ignored, moved)
 
     def _remember(
         self, scan: Scan, day: str, current: frozenset[Finding], left: set[Finding], fixed: set[Finding]

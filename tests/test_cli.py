@@ -146,7 +146,7 @@ def test_a_broken_report_stops_nobody_and_ends_with_1(call: Call, scan: Path, tm
     (scan / "README.txt").write_text("notes")
     done = call("run", scan, code=1)
     assert re.search(r"^error: broken\.json: broken JSON: .*; scan the image again$", done.stderr, re.MULTILINE)
-    assert "warning: 1 files are no reports and were ignored" in done.stderr
+    assert "warning: 1 file is no report and was ignored" in done.stderr
     assert len(tickets(tmp_path)) == 1
 
 
@@ -254,7 +254,7 @@ def test_what_a_rule_ignores_is_in_no_table_and_the_line_says_so(call: Call, sca
     told = json.loads(call("run", scan, "--json").stdout)
     assert (told["totals"]["low"]["total"], told["diff"]["current"]) == (0, 2)
     said = call("summary").stdout
-    assert "0 before + 2 new = 2 now (1 of these are ignored by rules and in no table)" in said
+    assert "0 before + 2 new = 2 now (1 of these is ignored by rules and counted nowhere else)" in said
     assert "| low |" not in said
 
 
@@ -264,7 +264,7 @@ def test_grouped_by_upgrade_there_is_one_ticket_for_a_package_across_images(call
     call("run", write(tmp_path / "s", **both))
     [(key, front)] = tickets(tmp_path).items()
     assert key == "upgrade:platform:busybox"
-    assert front["title"] == "[P2] busybox: 3 high to fix"
+    assert front["title"] == "[P2] busybox: 1 high to fix"
     (tmp_path / "triagebot.yaml").write_text("group_by: image\n")
     told = json.loads(call("run", tmp_path / "s", "--json").stdout)
     assert (told["plan"]["create"], told["plan"]["move"]) == (3, 1)

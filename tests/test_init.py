@@ -473,7 +473,7 @@ def test_the_steps_of_the_drafted_workflow_file_each_ticket_once(
         done = Job(work, tmp_path / f"{machine}-temp", environment, contexts).steps(steps)
         assert not done.failed, done.said
         assert done.said.count("done create") == made
-        assert "1 of 1 images" in done.outputs["summary"]
+        assert "1 of 1 image has" in done.outputs["summary"]
     assert len(github.repo().issues()) == 1
     with pytest.raises(InputError, match="no scan"):
         begin(tmp_path / "acme", tmp_path, Place("local"), NOW)

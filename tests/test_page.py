@@ -157,5 +157,5 @@ def test_ignored_findings_are_in_no_figure_and_a_stream_has_its_own_page(tmp_pat
     assert "<dt>Ignored by rules</dt><dd>1 finding," in (tmp_path / "report.html").read_text(encoding="utf-8")
     other = write(tmp_path / "b", one=trivy("a/a:1", [vulnerability("CVE-2026-0009")]))
     call(tmp_path, "run", other, "--taken-at", "2026-05-03T05:00:00Z", "--stream", "1.3")
-    assert "(1 findings" in call(tmp_path, "report", "--stream", "1.3").stdout
+    assert "(1 finding," in call(tmp_path, "report", "--stream", "1.3").stdout
     assert "stream 1.3" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -115,8 +115,7 @@ def test_the_headline_and_the_table_count_vulnerabilities_only(place: Place, tmp
     )
     told = place.run(scan, DAY)
     assert told.headline == (
-        "0.0% of vulns are critical, 100.0% are high (100.0% of those fixable); "
-        "1 of 1 images have critical or high vulns"
+        "0.0% of vulns are critical, 100.0% are high (100.0% of those fixable); 1 of 1 image has critical or high vulns"
     )
     assert told.document["images_total"] == 1
     assert told.document["scan"]["images_scanned"] == 1
@@ -137,7 +136,7 @@ def test_what_a_report_on_a_cluster_says_of_packages_is_no_image(place: Place, t
     made["results"].append({"policy": "CVE-2026-1001", "result": "fail", "severity": "critical", "properties": told})
     found = place.run(reports.write(tmp_path / "one", pay=made, web=image()), DAY)
     assert found.document["totals"]["critical"]["total"] == 1
-    assert found.headline.endswith("1 of 1 images have critical or high vulns")
+    assert found.headline.endswith("1 of 1 image has critical or high vulns")
     assert "image:k8s://cluster/payments/Deployment/pay" in place.open_keys()
 
 
@@ -201,10 +200,10 @@ def test_failed_checks_do_not_hide_that_a_scanner_finds_nothing_any_more(place: 
     web = reports.trivy("registry.example/shop/web:1.4", entries)
     place.run(reports.write(tmp_path / "one", pay=checks, web=web), DAY)
     broken = reports.trivy("registry.example/shop/web:1.4", entries[:1])
-    with pytest.raises(UnsafeError, match="findings fell from 30 to 1 on 1 images"):
+    with pytest.raises(UnsafeError, match="findings fell from 30 to 1 on 1 image "):
         place.run(reports.write(tmp_path / "two", pay=checks, web=broken), DAY + WEEK)
     fewer = policy("Deployment", "pay", "payments", "policy-1/rule")
-    with pytest.raises(UnsafeError, match="misconfigurations and secrets fell from 90 to 1 on 1 assets"):
+    with pytest.raises(UnsafeError, match="misconfigurations and secrets fell from 90 to 1 on 1 asset "):
         place.run(reports.write(tmp_path / "three", pay=fewer, web=web), DAY + 2 * WEEK)
 
 

@@ -483,6 +483,15 @@ def golden(name: str, said: str) -> None:
     assert said == path.read_bytes().decode("utf-8")
 
 
+def test_the_title_counts_what_the_ticket_counts() -> None:
+    """A vulnerability once, as its worst finding, in whatever order they come; a failed check wherever it fails."""
+    told = example()
+    assert title(told) == "[P0] registry.example/dns: 2 critical, 1 high to fix"
+    milder = replace(told.lines[1], severity="medium")
+    lines = (milder, *told.lines[2:], told.lines[0])
+    assert title(replace(told, lines=lines)) == title(replace(told, lines=lines[::-1])) == title(told)
+
+
 def test_a_ticket_as_people_read_it() -> None:
     golden("ticket.md", block(example(), "2026-05-08", "markdown", 65_536))
 

@@ -134,3 +134,14 @@ def test_what_waits_for_its_new_ticket_is_not_gone_from_the_old(tmp_path: Path, 
         assert not [a for a in document["actions"] if a["kind"] == "close"]
     assert len(place.open_keys()) == 10
     assert not [key for key in place.open_keys() if ":base:" in key]
+
+
+def test_what_waits_has_the_title_that_it_will_have(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place", "limits: {new_tickets: 1}\n")
+    both = [vulnerability("CVE-2026-0001", package) for package in ("libssl3", "libcrypto3")]
+    path = write(tmp_path / "scan", a=trivy("registry.example/a:1", both), b=trivy("registry.example/b:1", both))
+    first, second = (place.run(path, NOW).document["actions"] for _ in range(2))
+    assert [(a["outcome"], a["title"]) for a in first if a["outcome"] == "deferred"] == [
+        ("deferred", "[P2] registry.example/b: 1 high to fix")
+    ]
+    assert [(a["outcome"], a["title"]) for a in second] == [("done", "[P2] registry.example/b: 1 high to fix")]

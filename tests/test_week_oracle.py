@@ -137,7 +137,10 @@ def expected(told: Told) -> list[str]:
     came = "".join(f" + {summed[t]:,} {t}" for t in TERMS[:2] if summed[t])
     went = "".join(f" - {summed[t]:,} {t}" for t in TERMS[2:] if summed[t])
     lead = f"Since {told.scans[at].taken_at:%Y-%m-%d}" if was else "Since the beginning"
-    lines.append(f"{lead}: {total(was) if was else 0:,} before{came}{went} = {total(now):,} now")
+    note = f" ({len(now.ignored):,} of these are ignored by rules and counted nowhere else)" if now.ignored else ""
+    lines.append(
+        f"{lead}: {was.diff['current'] if was else 0:,} before{came}{went} = {now.diff['current']:,} now{note}"
+    )
     return lines
 
 

@@ -102,12 +102,45 @@ def test_figures_that_are_old_are_said_to_be(platform: Platform) -> None:
     )
 
 
+def test_a_week_without_a_scan_does_not_pass_for_one(platform: Platform) -> None:
+    """Nothing on it reads as if it were of this week: the days and the week that it tells of are named."""
+    grown(platform)
+    platform.fix("web-gateway", 18)
+    platform.run(6)
+    said = sheet_of(platform, 9)
+    page("stale", said)
+    assert said.startswith("## Week 28 of 2026: no scan; the last one is 1.6 of 2026-06-15\n")
+    assert "Last week" not in said
+    assert " On 2026-06-08: " in said
+    assert "this week" not in said
+    assert "| Fixed in week 25 |" in said
+    of_week = sheet_of(platform, 6)
+    assert of_week.startswith("## Week 25 of 2026: 1.6\n")
+    assert "Last week: " in of_week
+    assert "| Fixed this week |" in of_week
+
+
+def test_the_first_scan_of_all_and_no_other_since(platform: Platform) -> None:
+    platform.run(0)
+    assert "; the first scan: next week is compared with it**" in sheet_of(platform, 0)
+    assert "; the first scan: the next is compared with it**" in sheet_of(platform, 2)
+
+
+def test_of_two_streams_each_says_of_which_day_it_tells(platform: Platform) -> None:
+    platform.run(0)
+    platform.run(0, "0.9.1", stream="0.9")
+    said = platform.run(1).summary
+    assert said.startswith("## Week 20 of 2026\n")
+    assert "\n### Stream main: 1.1\n" in said
+    assert "\n### Stream 0.9: no scan; the last one is 0.9.1 of 2026-05-04\n" in said
+
+
 def test_what_a_scan_of_sunday_changed_is_told_on_monday(platform: Platform) -> None:
     platform.run(0)
     platform.fix("web-gateway", 18)
     platform.run(1, day=-1)  # on Sunday evening
     said = sheet_of(platform, 1)
-    assert said.startswith("## Week 20 of 2026: 1.1\n")
+    assert said.startswith("## Week 20 of 2026: no scan; the last one is 1.1 of 2026-05-10\n")
     assert "Since the beginning: 0 before + 30 new - 1 fixed = 29 now" in said  # both are scans of one week
     platform.fix("web-gateway", 21)
     platform.run(2, day=-1)

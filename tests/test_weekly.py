@@ -218,6 +218,7 @@ def test_the_ticket_says_how_things_stand(make: Make) -> None:
     counts = re.findall(r"(?<![\d.-])\d+(?![\d.%-])", re.sub(r"[0-9a-f]{16}", "", body))
     assert "8" in counts
     assert "10" not in counts
+    assert "1.1 of 2026-05-11" in body
     assert "Week" not in body
     assert "Last week" not in body
 

@@ -19,6 +19,7 @@ from triagebot import scan as scans
 from triagebot.answers import answered
 from triagebot.apply import carry_out
 from triagebot.config import Config
+from triagebot.counted import history_of
 from triagebot.document import Told, tell
 from triagebot.errors import InputError, LeaseError, TriagebotError, UnsafeError
 from triagebot.history import History
@@ -73,7 +74,7 @@ def _failed(config: Config, options: Options, faults: list[str]) -> None:
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
-    history = History(config.history, config.settings.severity_sources)
+    history = history_of(config)
     stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():
         keep = not (options.dry_run or options.record_only)
@@ -112,7 +113,7 @@ def _took(config: Config, options: Options, view: View) -> dict[str, object]:
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:
     """What a run would do, as a file that `apply` carries out. Records nothing."""
     loaded = read(config, path, options)
-    history = History(config.history, config.settings.severity_sources)
+    history = history_of(config)
     state, coverage = record(config, history, loaded, replace(options, dry_run=True))
     view = look(config, history, state, coverage, options, keep=False)
     plan = make_plan(config, view, options)
@@ -156,7 +157,7 @@ def _told(
 
 def told(config: Config, options: Options, only: bool) -> Told:
     """How things stand after the last recorded scan, in words and figures. `only`: of no other stream."""
-    history = History(config.history, config.settings.severity_sources)
+    history = history_of(config)
     view = standing(config, options)
     left = figures.left_by(history.last_run(options.stream))
     said = figures.summarised(config, options, view, left)
@@ -190,7 +191,7 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
 
 def standing(config: Config, options: Options) -> View:
     """What is believed after the last recorded scan; reads only."""
-    history = History(config.history, config.settings.severity_sources)
+    history = history_of(config)
     state = history.state(options.stream, keep_cache=False)
     if state.last is None:
         raise history.unknown(options.stream)

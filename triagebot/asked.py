@@ -11,6 +11,7 @@ import polars as pl
 from triagebot import decisions, owners
 from triagebot.beliefs import State
 from triagebot.config import Config
+from triagebot.counted import ignoring
 from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History
 from triagebot.look import Options, judge
@@ -117,6 +118,6 @@ def sheet(config: Config, options: Options) -> Sheet:
     outside = look_outside(config, options.now, keep=False, ask=False)
     return make(
         last.label, last.stream, last.taken_at, told, belief, judge(config, belief, ownership, outside, options.now),
-        [at for at, rule in enumerate(config.rules) if rule.action == "ignore"], config.settings.severity_sources,
+        ignoring(config), config.settings.severity_sources,
         config.charts, ownership.team_of,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from triagebot.files import PROJECT, REPOSITORY, Settings
 from triagebot.folder import Folder
 from triagebot.identity import NO_IMAGE, parse_image
 from triagebot.layout import Layout, day_of, is_archive, layout
+from triagebot.render import many
 from triagebot.scan import names_in
 
 OLDER = 12
@@ -261,7 +262,7 @@ def _notes(
     notes = []
     if len(found.scans) > 1:
         names = ", ".join(_some([p.name for p in found.scans]))
-        notes.append(f"{_spelt(scan, base)} holds {len(found.scans)} scans ({names}); the newest was looked at")
+        notes.append(f"{_spelt(scan, base)} holds {many(len(found.scans), 'scan')} ({names}); the newest was looked at")
     if found.beside:
         names = ", ".join(_some(found.beside))
         notes.append(f"taken for no scans: {names}")
@@ -270,7 +271,7 @@ def _notes(
             "reports of several days lie in one folder and are read as one scan: put each day into a folder of its own"
         )
     if seen.broken:
-        notes.append(f"{seen.broken} files could not be read; `triagebot explain --report FILE` says why")
+        notes.append(f"{many(seen.broken, 'file')} could not be read; `triagebot explain --report FILE` says why")
     if template:
         notes.append(f"the reports name no image: it is taken from their paths ({template}); see `image_paths`")
     if lines and not made.lines:

@@ -14,6 +14,7 @@ from triagebot.config import Config, load
 from triagebot.errors import InputError
 from triagebot.files import LocalSettings
 from triagebot.look import Options
+from triagebot.render import many
 
 
 def play(folder: Path, say: Callable[[str], None]) -> None:
@@ -37,12 +38,12 @@ def play(folder: Path, say: Callable[[str], None]) -> None:
             say(f"  {line}")
     report = folder / "summary.md"
     report.write_text(told.summary, encoding="utf-8")
-    say(f"tickets: {folder / 'tickets'}/ ({len(list((folder / 'tickets').glob('*.md')))} files)")
+    say(f"tickets: {folder / 'tickets'}/ ({many(len(list((folder / 'tickets').glob('*.md'))), 'file')})")
     say(f"summary: {report}")
     settled = Options(now=now, dry_run=True)
     shown = page.written(config, settled, app.standing(config, settled))
     (folder / "report.html").write_text(shown.text, encoding="utf-8")
-    say(f"page: {folder / 'report.html'} ({shown.findings:,} findings; open it in a browser)")
+    say(f"page: {folder / 'report.html'} ({many(shown.findings, 'finding')}; open it in a browser)")
 
 
 def example() -> Path:

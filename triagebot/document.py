@@ -12,6 +12,7 @@ from triagebot import summary
 from triagebot.errors import UnsafeError
 from triagebot.look import Options, View
 from triagebot.model import Action, Kind, Outcome, Plan
+from triagebot.render import many
 from triagebot.scan import Loaded
 from triagebot.standing import words
 from triagebot.summary import Summary
@@ -45,14 +46,15 @@ def tell(
     errors = [*(str(e) for e in (loaded.errors if loaded else ())), *view.errors, *posted.errors]
     errors += [f"{o.action.key}: {o.error}" for o in outcomes if o.error and o.outcome != "deferred"]
     halted = Counter(o.error for o in outcomes if o.outcome == "deferred")
-    errors = [e for e in errors if e not in halted] + [f"{e} ({n} tickets wait)" for e, n in halted.items()]
+    errors = [e for e in errors if e not in halted]
+    errors += [f"{e} ({many(n, 'ticket waits', 'tickets wait')})" for e, n in halted.items()]
     warnings = [*view.warnings, *plan.warnings, *(note for t in view.trackers.values() for note in t.notes)]
     warnings += [*(loaded.notes if loaded else []), *posted.notes]
     if loaded and loaded.left_out:
         told = ", ".join(f"{n} × {rule}" for rule, n in sorted(loaded.left_out.items()) if rule != "repeat")
         warnings += [f"entries that are no findings and were left out: {told}"] if told else []
     if loaded and loaded.ignored:
-        warnings.append(f"{loaded.ignored} files are no reports and were ignored")
+        warnings.append(f"{many(loaded.ignored, 'file is no report and was', 'files are no reports and were')} ignored")
     if said.coverage.failures:
         warnings.append(_unread([report for report, _ in said.coverage.failures]))
     warnings += [f"exception {n.name} {words(n)}" for n in said.notices if n.state == "ending"]
@@ -100,9 +102,7 @@ def tell(
 
 
 def _unread(reports: Sequence[str]) -> str:
-    count = (
-        "1 report failed: its image was" if len(reports) == 1 else f"{len(reports)} reports failed: their images were"
-    )
+    count = many(len(reports), "report failed: its image was", "reports failed: their images were")
     more = f" and {len(reports) - _NAMED} more" if len(reports) > _NAMED else ""
     return f"{count} not looked at: {', '.join(reports[:_NAMED])}{more}"
 

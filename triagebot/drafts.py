@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from triagebot import teamdraft
+from triagebot.render import many
 from triagebot.teamdraft import TeamDraft
 
 SETTINGS, TEAMS, CHART_MAP = "triagebot.yaml", "rules/teams.yaml", "rules/chartmap.csv"
@@ -59,7 +60,7 @@ def settings(sight: Sight, place: Place) -> str:
     """`triagebot.yaml`."""
     read = ", ".join(f"{n} {name}" for name, n in sorted(sight.formats.items()))
     lines = [
-        f"# Drafted from {_line(sight.path)}: {sight.images} images (reports: {read}).",
+        f"# Drafted from {_line(sight.path)}: {many(sight.images, 'image')} (reports: {read}).",
         "# All that is left out has a default: `triagebot schema triagebot` tells of every field.",
         "history: .triagebot",
         f"teams: {TEAMS}",

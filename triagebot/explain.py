@@ -17,7 +17,7 @@ from triagebot.formats import Report
 from triagebot.identity import finding_id
 from triagebot.look import Options, View, by_alias
 from triagebot.model import FINDING, Draft, Ticket
-from triagebot.render import plain
+from triagebot.render import many, plain
 from triagebot.rules import NO_RULE, VULNERABILITY
 from triagebot.scan import Reading, image_of
 from triagebot.severity import by_vulnerability
@@ -55,7 +55,7 @@ def report(path: Path, reading: Reading) -> tuple[str, bool]:
     for held in reports[:_REPORTS]:
         lines += _report(path, held, reading)
     if len(reports) > _REPORTS:
-        lines.append(f"  and {len(reports) - _REPORTS} more reports in it")
+        lines.append(f"  and {many(len(reports) - _REPORTS, 'more report')} in it")
     return _said(lines), True
 
 
@@ -78,10 +78,11 @@ def _report(path: Path, held: Report, reading: Reading) -> list[str]:
         f"{f'database of {held.db_date:%Y-%m-%d}' if held.db_date else 'database date unknown'}"
     )
     left = ", ".join(f"{n} {rule}" for rule, n in sorted(held.left_out.items()))
+    added = many(held.added, "row")
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(row[0] for row in held.rows).items())
     lines.append(
-        f"    {held.entries} entries: {len(held.rows)} rows{f' ({kinds})' if kinds else ''}"
-        f"{f', left out: {left}' if left else ''}{f'; {held.added} rows more, one for each CVE' if held.added else ''}"
+        f"    {many(held.entries, 'entry', 'entries')}: {many(len(held.rows), 'row')}{f' ({kinds})' if kinds else ''}"
+        f"{f', left out: {left}' if left else ''}{f'; {added} more, one for each CVE' if held.added else ''}"
     )
     return [*lines, f"    it failed: {held.error}"] if held.error else lines
 
@@ -112,7 +113,8 @@ def _standing(ticket: Ticket) -> str:
 
 def _why(draft: Draft) -> list[str]:
     counted = (
-        f"{len(draft.lines)} findings to act on ({sum(x.verified for x in draft.lines)} seen by the last scan), "
+        f"{many(len(draft.lines), 'finding')} to act on "
+        f"({sum(x.verified for x in draft.lines)} seen by the last scan), "
         f"{len(draft.attached)} attached, {len(draft.excused)} excused, {len(draft.gone)} gone"
     )
     lines = [f"  should be: {draft.want.value}; {counted}"]
@@ -154,7 +156,7 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     excuse = said(view.excuses[row["excused"]]) if row["excused"] is not None else ""
     if not excuse and finding in view.held:
         excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
-    seen = "seen by the last scan" if row["verified"] else f"not looked at for {row['missed']} scans"
+    seen = "seen by the last scan" if row["verified"] else f"not looked at for {many(row['missed'], 'scan')}"
     shown = [t.id if t.is_open else f"{t.id} ({_standing(t)})" for t in view.tickets if finding in t.marker.shown]
     fix = (
         f"{'fixable' if row['fixable'] else 'not fixable'}, installed {row['installed_version']}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,12 +12,16 @@ import polars as pl
 
 from triagebot import decisions, summary
 from triagebot.config import Config
+from triagebot.counted import ignoring
+from triagebot.history import History
 from triagebot.look import Options, View, by_alias
 from triagebot.model import DUE_SOON, FINDING, Outcome, Plan
+from triagebot.render import many
 from triagebot.rules import VULNERABILITY
 from triagebot.sla import flag
 from triagebot.standing import buckets, decided, notices
 from triagebot.summary import Stuck
+from triagebot.trend import Point
 
 
 @dataclass(frozen=True)
@@ -32,8 +36,7 @@ class Left:
 def summarised(config: Config, options: Options, view: View, left: Left) -> summary.Summary:
     """The figures of the summary, as things stand. `left`: of the last run of the stream."""
     belief, last = view.state.belief, view.state.last
-    ignoring = [i for i, rule in enumerate(config.rules) if rule.action == "ignore"]
-    judged = view.judged.filter(~pl.col("rule").is_in(ignoring))
+    judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
@@ -46,15 +49,29 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
         teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now,
                             _oldest(config, judged, view)),
-        ignored=view.judged.height - judged.height,
+        ignored=view.judged.height - judged.height, unverified=judged.filter(~pl.col("verified")).height,
         unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
-        buckets=buckets(view.judged, view.held),
-        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now),
+        buckets=replace(buckets(judged, view.held), ignored=view.judged.height - judged.height),
+        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config)),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
         decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
         unassignable=left.unassignable, waiting=left.waiting,
         stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),
     )  # fmt: skip
+
+
+def trail(history: History, said: summary.Summary, keep: bool = False) -> list[Point]:
+    """The points of a stream. The last one has the figures of its summary.
+
+    What a rule asks for may have moved since that scan: age, a feed, an owner. Tables and trend tell the same.
+    """
+    points = history.trail(said.stream, keep)
+    if points and (points[-1].label, points[-1].taken_at) == (said.label, said.taken_at):
+        totals = {row.severity: (row.total, row.fixable) for row in said.severities}
+        points[-1] = replace(
+            points[-1], totals=totals, images_total=said.images_total, images_serious=said.images_serious
+        )  # fmt: skip
+    return points
 
 
 def left_by(run: Mapping[str, Any]) -> Left:
@@ -66,7 +83,7 @@ def left_by(run: Mapping[str, Any]) -> Left:
 def left(view: View, plan: Plan, outcomes: Sequence[Outcome], before: Left, options: Options) -> Left:
     """What this run leaves undone. `before`: what the last one left; it is still true of what was not tried again."""
     told = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred)
-    waiting = [f"{n} {'ticket waits' if n == 1 else 'tickets wait'} for the next run; {w}" for w, n in told.items()]
+    waiting = [f"{many(n, 'ticket waits', 'tickets wait')} for the next run; {w}" for w, n in told.items()]
     found = [(place, person) for facts in view.facts.values() for place, person in sorted(facts.unassignable)]
     unassignable = [f"{person} cannot be assigned in {place}" for place, person in found]
     return Left(tuple(waiting), tuple(unassignable), tuple(_stuck(view, plan, outcomes, before, options)))

@@ -31,7 +31,7 @@ from triagebot.lease import Lease
 from triagebot.model import Arithmetic, Belief, Scan, Ticket, empty
 from triagebot.snapshots import Snapshot, Snapshots, snapshot_name
 from triagebot.steps import Steps
-from triagebot.trend import EVENTS, Point
+from triagebot.trend import EVENTS, Counting, Point
 
 _RUN = re.compile(r"20\d\d[01]\d[0-3]\dT")
 
@@ -48,17 +48,19 @@ class KnownTicket:
 class History:
     """One history folder. Only a holder of the lease may write.
 
-    `sources`: whose severity counts, as in the settings; points of the trend are counted by it.
+    `sources`: whose severity counts, as in the settings, and `counting`: what counts; points of the trend are counted
+    by both.
     """
 
-    def __init__(self, folder: Path, sources: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, sources: Sequence[str] = (), counting: Counting | None = None) -> None:
         self.folder = folder
+        self._counting = counting
         self._sources = tuple(sources)
         self._files = Folder(folder)
         self._lease = Lease(self._files)
         self._snapshots = Snapshots(self._files)
         self._beliefs = Beliefs(self._files)
-        self._steps = Steps(self._files, self._sources)
+        self._steps = Steps(self._files, self._sources, counting.name if counting else "")
         self._writer = ThreadPoolExecutor(1)
         self._tasks: list[Future[None]] = []
 
@@ -169,8 +171,7 @@ class History:
         for at, snapshot in enumerate(accepted):
             scan = self.scan(snapshot)
             step = advance(belief, scan, snapshot.scope)
-            point = trend.point(step, scan, self._sources)
-            table = trend.events(belief, step, scan, self._sources)
+            point, table = trend.told(belief, step, scan, self._sources, self._counting)
             if keep:
                 self._steps.keep(snapshot.stream, [s.stamp for s in accepted[: at + 1]], point, table)
             found.append((point, table))
@@ -180,8 +181,7 @@ class History:
     def _keep_step(self, accepted: list[Snapshot], before: Belief, step: Step, scan: Scan) -> None:
         names, stream = [s.stamp for s in accepted], accepted[-1].stream
         if self._steps.point(stream, names) is None:
-            table = trend.events(before, step, scan, self._sources)
-            self._steps.keep(stream, names, trend.point(step, scan, self._sources), table)
+            self._steps.keep(stream, names, *trend.told(before, step, scan, self._sources, self._counting))
 
     # -- tickets, intents, runs --------------------------------------------------------------------------
 

@@ -97,9 +97,9 @@ class Lines:
                 .replace_strict(dict(enumerate(priority)), return_dtype=pl.String)
                 .min()
                 .alias("priority"),
-                *((pl.col("severity") == word).sum().alias(word) for word in SEVERITIES),
             )
             .filter("verified")
+            .join(_by_severity(opening), on="key")
             .sort("priority", "key")
         )
         left: dict[str, int] = defaultdict(lambda: room.new_tickets)
@@ -174,3 +174,15 @@ class Lines:
 
     def _key(self, kind: str, asset: str, team: str, source: str, package: str) -> str:
         return keys.key_of(self.grouping.by, self.grouping.stream, kind, asset, team, source, package)
+
+
+def _by_severity(rows: pl.DataFrame) -> pl.DataFrame:
+    """One column per severity, as `Draft.counts` has them: a vulnerability once, as its worst finding."""
+    named = (
+        pl.when(pl.col("kind") == "vulnerability")
+        .then("vulnerability")
+        .otherwise(pl.concat_str(FINDING, separator="\n"))
+    )
+    rank = pl.col("severity").replace_strict({word: at for at, word in enumerate(SEVERITIES)}, return_dtype=pl.Int8)
+    once = rows.group_by("key", named.alias("named")).agg(rank.min().alias("rank"))
+    return once.group_by("key").agg((pl.col("rank") == at).sum().alias(word) for at, word in enumerate(SEVERITIES))

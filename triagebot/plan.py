@@ -30,7 +30,7 @@ from triagebot.model import (
     TrackerFacts,
     Want,
 )  # fmt: skip
-from triagebot.render import comments
+from triagebot.render import comments, many
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
 
@@ -166,7 +166,7 @@ class _Planner:
             return []
         if not here:
             self.new[draft.key] = (draft, elsewhere[0] if elsewhere else None)
-            reason = f"{len(draft.lines)} findings to act on"
+            reason = f"{many(len(draft.lines), 'finding')} to act on"
             cause = Cause.MOVED if elsewhere else Cause.NEW_FINDINGS
             return [self._step(draft, Kind.CREATE, cause, reason, state="open")]
         ticket = here[0]
@@ -294,7 +294,7 @@ class _Planner:
                     draft,
                     Kind.LEAVE,
                     Cause.MOVED,
-                    f"{len(homeless)} of its findings have no other ticket",
+                    f"{many(len(homeless), 'of its findings has', 'of its findings have')} no other ticket",
                     ticket,
                 )
             ]

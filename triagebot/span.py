@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
@@ -11,15 +11,13 @@ import polars as pl
 
 from triagebot.identity import package_name
 from triagebot.model import FINDING, Arithmetic, Change
-from triagebot.render import number
-from triagebot.trend import SERIOUS, Point, Why
+from triagebot.render import many, number
+from triagebot.trend import COME, GONE, SERIOUS, Point, Why
 
 SHOWN_SCANS = 12
 """How many scans the trend shows."""
 
 _VULNERABILITY = "vulnerability"
-_GONE = [Change.FIXED.value, Change.WITHDRAWN.value, Change.MERGED.value, Change.RETIRED.value]
-_COME = [Change.NEW.value, Change.REAPPEARED.value]
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Mover:
     """One thing that explains a part of the change. `net`: findings more or less; `serious`: critical or high ones.
 
     `rated`: findings that stayed and are critical or high now, or are no longer. `vulnerability` is empty where an
-    image brought or lost a package's findings, `package` too where images came or went.
+    image brought or lost a package's findings, `package` too where images came or went, or rules ignore others.
     """
 
     why: Why
@@ -91,8 +89,15 @@ def begin(points: Sequence[Point], now: datetime) -> tuple[date, int]:
     return monday, first
 
 
-def span(points: Sequence[Point], monday: date, first: int, events: pl.DataFrame, team_of: Mapping[str, str]) -> Span:
-    """The week from the scan at `first` on. `events`: what its scans changed (`History.events`)."""
+def span(
+    points: Sequence[Point], monday: date, first: int, events: pl.DataFrame, team_of: Mapping[str, str],
+    ignoring: bool = False,
+) -> Span:  # fmt: skip
+    """The week from the scan at `first` on. `events`: what its scans changed (`History.events`).
+
+    `ignoring`: there are rules that ignore findings. What they ask for moves without any finding that comes or goes
+    (a severity, an age, a feed): what that makes of the difference is a mover of its own.
+    """
     week = points[first:]
     names = ("new", "reappeared", "fixed", "withdrawn", "merged", "retired")
     told = {name: sum(getattr(point.arithmetic, name) for point in week) for name in names}
@@ -100,17 +105,28 @@ def span(points: Sequence[Point], monday: date, first: int, events: pl.DataFrame
     arithmetic = replace(last, previous=week[0].arithmetic.previous, **told)
     events = events.with_columns(net=_signed(pl.lit(True), pl.lit(True)), serious=_serious())
     about = events.filter(pl.col("kind") == _VULNERABILITY)
-    causes = about.group_by("why").agg(pl.col("net").sum())
+    told_by = dict(about.group_by("why").agg(pl.col("net").sum()).iter_rows())
+    movers = _movers(about)
+    if first and ignoring:
+        before, now = points[first - 1], points[-1]
+        net = now.total - before.total - int(about["net"].sum())
+        serious = _serious_of(now) - _serious_of(before) - int(about["serious"].sum())
+        told_by[Why.RULES.value] = net
+        movers = _sorted([*movers, Mover(Why.RULES, "", "", net, serious, 0)] if net or serious else movers)
     return Span(
-        monday, points[first - 1] if first else None, tuple(points), len(week), arithmetic, _movers(about),
-        {Why(why): net for why, net in causes.iter_rows() if net}, _fixed(events, points, team_of),
+        monday, points[first - 1] if first else None, tuple(points), len(week), arithmetic, movers,
+        {Why(why): net for why, net in told_by.items() if net}, _fixed(events, points, team_of),
     )  # fmt: skip
+
+
+def _serious_of(point: Point) -> int:
+    return sum(point.of(severity) for severity in SERIOUS)
 
 
 def _signed(now: pl.Expr, was: pl.Expr) -> pl.Expr:
     """+1 for a finding that came and is `now` meant, -1 for one that went and `was`."""
-    came = pl.when(pl.col("change").is_in(_COME) & now).then(1).otherwise(0)
-    went = pl.when(pl.col("change").is_in(_GONE) & was).then(1).otherwise(0)
+    came = pl.when(pl.col("change").is_in(COME) & now).then(1).otherwise(0)
+    went = pl.when(pl.col("change").is_in(GONE) & was).then(1).otherwise(0)
     return (came - went).cast(pl.Int64)
 
 
@@ -148,11 +164,15 @@ def _movers(events: pl.DataFrame) -> tuple[Mover, ...]:
         for why, package, about, net, serious, rated, images in moved.iter_rows()
         if net or serious
     ]  # fmt: skip
-    return tuple(sorted(found, key=lambda m: (-abs(m.serious), -abs(m.net), m.package, m.vulnerability, m.why)))
+    return _sorted(found)
+
+
+def _sorted(movers: Iterable[Mover]) -> tuple[Mover, ...]:
+    return tuple(sorted(movers, key=lambda m: (-abs(m.serious), -abs(m.net), m.package, m.vulnerability, m.why)))
 
 
 def _fixed(events: pl.DataFrame, points: Sequence[Point], team_of: Mapping[str, str]) -> dict[str, Fixed]:
-    """What each team fixed, whatever its kind and severity: together it is what the reconciling line says."""
+    """What each team fixed, whatever its kind and severity: what the reconciling line says, but for ignored ones."""
     days: dict[str, list[float]] = {}
     rows = events.filter(pl.col("change") == Change.FIXED.value).select("asset", "scan", "first_seen")
     for asset, scan, seen in rows.iter_rows():
@@ -163,29 +183,40 @@ def _fixed(events: pl.DataFrame, points: Sequence[Point], team_of: Mapping[str, 
 
 _CAUSE = {
     Why.IMAGE: "image changed", Why.ADVISORY: "advisory data changed", Why.SCANNER: "scanner changed",
-    Why.SCOPE: "scope changed",
+    Why.SCOPE: "scope changed", Why.RULES: "what rules ignore changed",
 }  # fmt: skip
 
 
 def words(mover: Mover) -> tuple[str, str, str]:
     """A mover in three parts: the package, the vulnerability, and what became of it and why."""
-    images = f"{number(mover.images)} {'image' if mover.images == 1 else 'images'}"
+    images = many(mover.images, "image")
     if mover.why is Why.SCOPE:
         came = "scanned for the first time" if mover.net > 0 else "no longer scanned"
         return "", "", f"{images} {came}: {_net(mover, '')}; {_CAUSE[mover.why]}"
+    if mover.why is Why.RULES:
+        what = "more" if mover.net < 0 else "less" if mover.net else "others"
+        return "", "", f"rules ignore {what} than before: {_net(mover, '')}; {_CAUSE[mover.why]}"
     if not mover.net:
         now = "critical or high now" if mover.serious > 0 else "no longer critical or high"
-        many = f"{number(mover.rated)} {'finding' if mover.rated == 1 else 'findings'}"
-        return mover.package, mover.vulnerability, f"{many} in {images} rated {now}; {_CAUSE[mover.why]}"
+        found = many(mover.rated, "finding")
+        return mover.package, mover.vulnerability, f"{found} in {images} rated {now}; {_CAUSE[mover.why]}"
     return mover.package, mover.vulnerability, f"{_net(mover, f' in {images}')}; {_CAUSE[mover.why]}"
 
 
 def _net(mover: Mover, where: str) -> str:
-    many = "finding" if abs(mover.net) == 1 else "findings"
+    noun = "finding" if abs(mover.net) == 1 else "findings"
     if mover.serious == mover.net:
-        return f"{signed(mover.net)} critical or high {many}{where}"
+        return f"{signed(mover.net)} critical or high {noun}{where}"
     worse = f" ({signed(mover.serious)} critical or high)" if mover.serious else ""
-    return f"{signed(mover.net)} {many}{where}{worse}"
+    return f"{signed(mover.net)} {noun}{where}{worse}"
+
+
+def largest(movers: Sequence[Mover], most: int) -> tuple[Sequence[Mover], str]:
+    """(the first of the movers, what the others come to in words; empty: there are no others)."""
+    left = movers[most:]
+    rest = sum(mover.net for mover in left)
+    noun = "finding" if abs(rest) == 1 else "findings"
+    return movers[:most], f"{many(len(left), 'smaller change')}: {signed(rest)} {noun}" if left else ""
 
 
 def signed(change: int) -> str:

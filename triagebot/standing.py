@@ -15,6 +15,7 @@ from triagebot.excuses import covers, in_force
 from triagebot.files import Exemption
 from triagebot.identity import finding_id
 from triagebot.model import FINDING
+from triagebot.render import many, number
 from triagebot.rules import Aliases, Judge
 
 ANNOUNCED = timedelta(days=14)
@@ -24,18 +25,20 @@ _SERIOUS = ["critical", "high"]
 
 @dataclass(frozen=True)
 class Buckets:
-    """Every believed finding, once. `unverified`: not looked at by the last scan, and not excused."""
+    """Every believed finding, once. `unverified`: not looked at by the last scan, and neither excused nor ignored."""
 
     open: int = 0
     excepted: int = 0
     decided: int = 0
     snoozed: int = 0
     unverified: int = 0
+    ignored: int = 0
+    """By a rule: in no other figure."""
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.open + self.excepted + self.decided + self.snoozed + self.unverified
+        return self.open + self.excepted + self.decided + self.snoozed + self.unverified + self.ignored
 
 
 @dataclass(frozen=True)
@@ -84,32 +87,36 @@ def _decided(free: pl.DataFrame, held: Mapping[str, Held]) -> Iterator[tuple[dic
 
 
 def notices(
-    judged: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime
+    judged: pl.DataFrame, exemptions: Sequence[Exemption], aliases: Aliases, now: datetime, ignoring: Sequence[int] = ()
 ) -> tuple[Notice, ...]:
-    """What is to be said of exceptions: those that end within 14 days, ended, or excuse nothing, in their order."""
+    """What is to be said of exceptions: those that end within 14 days, ended, or excuse nothing, in their order.
+
+    `ignoring`: the rules (by index) whose findings count nowhere, and will need no action when the exception ends.
+    """
     if not exemptions or judged.is_empty():
         return tuple(Notice(named(e), "unused", 0, 0) for e in exemptions)
     today = now.astimezone(UTC).date()
     judge = Judge(judged, aliases)
+    counts_at_all = ~judged["rule"].is_in(list(ignoring)) if ignoring else pl.repeat(True, judged.height, eager=True)
     serious = judged["severity"].is_in(_SERIOUS)
     told = []
     for exemption in exemptions:
         covered = covers(exemption, judge)
-        counts = int(covered.sum()), int((covered & serious).sum())
+        counted = covered & counts_at_all
+        counts = int(counted.sum()), int((counted & serious).sum())
         day = f"{exemption.expires:%Y-%m-%d}" if exemption.expires else ""
         if not in_force(exemption, now):
             told.append(Notice(named(exemption), "ended", *counts, day))
-        elif not counts[0]:
+        elif not covered.any():
             told.append(Notice(named(exemption), "unused", 0, 0, day))
-        elif exemption.expires and exemption.expires <= today + ANNOUNCED:
+        elif counts[0] and exemption.expires and exemption.expires <= today + ANNOUNCED:
             told.append(Notice(named(exemption), "ending", *counts, day))
     return tuple(told)
 
 
 def words(notice: Notice) -> str:
     """One notice as a sentence."""
-    many = "finding" if notice.findings == 1 else "findings"
-    about = f"{notice.findings} {many}, {notice.serious} of them critical or high"
+    about = f"{many(notice.findings, 'finding')}, {number(notice.serious)} of them critical or high"
     return {
         "ending": f"ends on {notice.day}: {about}, will need action",
         "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),

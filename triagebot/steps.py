@@ -16,14 +16,15 @@ from triagebot.folder import Folder, indented
 from triagebot.model import empty
 from triagebot.trend import EVENTS, Point
 
-_VERSION = "1"
+_VERSION = "2"
 
 
 class Steps:
-    """The kept steps of one history folder. `sources`: whose severity counts; other ones are other steps."""
+    """The kept steps of one history folder. `sources`: whose severity counts, `counting`: what counts (its name, if
+    rules ignore something); other ones are other steps."""
 
-    def __init__(self, files: Folder, sources: Sequence[str]) -> None:
-        self._files, self._sources = files, tuple(sources)
+    def __init__(self, files: Folder, sources: Sequence[str], counting: str = "") -> None:
+        self._files, self._sources, self._counting = files, tuple(sources), counting
 
     def point(self, stream: str, scans: Sequence[str]) -> Point | None:
         """What stood after these scans (the stamps of their snapshots, oldest first); None where it is not kept."""
@@ -57,6 +58,6 @@ class Steps:
                 path.unlink(missing_ok=True)
 
     def _file(self, stream: str, scans: Sequence[str], suffix: str) -> Path:
-        said = "\n".join([_VERSION, pl.__version__, *self._sources, "", *scans])
+        said = "\n".join([_VERSION, pl.__version__, *self._sources, "", self._counting, *scans])
         name = hashlib.sha256(said.encode()).hexdigest()[:24]
         return self._files.path / "cache" / "trail" / stream / f"{name}.{suffix}"

@@ -13,7 +13,7 @@ from triagebot.files import TeamFile
 from triagebot.looked import IMAGE, missing
 from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
-from triagebot.render import number, percent, shares
+from triagebot.render import many, number, percent, shares
 from triagebot.standing import Buckets, Notice
 
 VULNERABILITY = "vulnerability"
@@ -106,7 +106,9 @@ class Summary:
     unassignable: tuple[str, ...] = ()
     stuck: tuple[Stuck, ...] = ()
     ignored: int = 0
-    """Findings that a rule ignores: in no table, but in the reconciling line."""
+    """Findings that a rule ignores: in no table or trend, but in the reconciling line."""
+    unverified: int = 0
+    """Findings that count and that the last scan did not look at, excused or not."""
     buckets: Buckets = field(default_factory=Buckets)
     notices: tuple[Notice, ...] = ()
     due_soon: int = 0
@@ -134,9 +136,8 @@ def stuck_words(s: Summary) -> list[tuple[str, list[str]]]:
     told = []
     for state, done in (("closed", "closed"), ("open", "opened again")):
         if names := [each.ticket for each in s.stuck if each.state == state]:
-            many = f"{number(len(names))} {'ticket' if len(names) == 1 else 'tickets'}"
             why = "as the tracker offers no transition for it (do it by hand, or name one in the settings)"
-            told.append((f"{many} could not be {done}, {why}", names))
+            told.append((f"{many(len(names), 'ticket')} could not be {done}, {why}", names))
     return told
 
 
@@ -242,7 +243,7 @@ def headline(s: Summary) -> str:
     """The one sentence that managers read."""
     critical, high = s.row("critical"), s.row("high")
     if not s.total:
-        return f"no vulns are known in {number(s.images_total)} {'image' if s.images_total == 1 else 'images'}"
+        return f"no vulns are known in {many(s.images_total, 'image')}"
 
     def fixable(row: SeverityRow) -> str:
         return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
@@ -250,7 +251,7 @@ def headline(s: Summary) -> str:
     return (
         f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
         f"{percent(high.share)} are high{fixable(high)}; "
-        f"{s.images_serious} of {s.images_total} images have critical or high vulns"
+        f"{number(s.images_serious)} of {many(s.images_total, 'image has', 'images have')} critical or high vulns"
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from triagebot.model import FINDING, Belief, Scan, Suspicion
+from triagebot.render import many
 from triagebot.revisits import GROUP, looks
 
 _SMALL = 20
@@ -34,14 +35,14 @@ def _fall(before: Belief, scan: Scan, drop_fraction: float) -> list[str]:
     here = scan.occurrences.join(looked, on=["asset", "scanner"], how="semi")
     vulnerable = pl.col("kind") == "vulnerability"
     told = []
-    for name, places, mine in (
-        ("findings", "images", vulnerable),
-        ("misconfigurations and secrets", "assets", ~vulnerable),
+    for name, place, mine in (
+        ("findings", "image", vulnerable),
+        ("misconfigurations and secrets", "asset", ~vulnerable),
     ):
         was = shown.filter(mine).select(FINDING).n_unique()
         now = here.filter(mine).select(FINDING).n_unique()
         if was >= _SMALL and now < was * (1 - drop_fraction):
-            on = f"{shown.filter(mine).select('asset').n_unique()} {places} scanned both times"
+            on = f"{many(shown.filter(mine).select('asset').n_unique(), place)} scanned both times"
             told.append(f"{name} fell from {was} to {now} on {on} (limit: {drop_fraction:.0%})")
     return told
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from triagebot import codeowners
 from triagebot.codeowners import OwnerLine
+from triagebot.render import many
 
 FEWEST = 3
 """Images that a group must have to be worth a team of its own."""
@@ -119,7 +120,7 @@ def _by_chart(made: _Made, assets: Sequence[str], charts: Mapping[str, Sequence[
     done: set[str] = set()
     for name, members in sorted(families, key=lambda f: (-f[0].count("-"), f[0])):
         found = {asset for chart in members for asset in held[chart]}
-        team = made.team(name, f"{len(found)} images in {_count(len(members), 'chart')}")
+        team = made.team(name, f"{many(len(found), 'image')} in {many(len(members), 'chart')}")
         made.lines["chart", name if members == [name] else f"{name}-*"] = team
         if members != [name] and name in members:
             made.lines["chart", name] = team
@@ -144,7 +145,7 @@ def _by_name(made: _Made, assets: Sequence[str]) -> None:
         ]
         if len(held) - in_families >= FEWEST and not folder.endswith("/library"):
             name = folder.rpartition("/")[2]
-            groups.append((len(held) - in_families, name, f"{folder}/*", f"{_count(len(held), 'image')} of {folder}"))
+            groups.append((len(held) - in_families, name, f"{folder}/*", f"{many(len(held), 'image')} of {folder}"))
     chosen = sorted(groups, key=lambda g: (-g[0], g[2]))[:MOST]
     for _, name, glob, why in sorted(chosen, key=lambda g: (-g[2].count("/"), -len(g[2]), g[2])):
         made.lines["match", glob] = made.team(name, why)
@@ -185,10 +186,6 @@ def _charts_of(assets: Iterable[str], charts: Iterable[tuple[str, str]]) -> dict
 def base_name(asset: str) -> str:
     """The last step of an image's name."""
     return asset.rpartition("/")[2]
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 # As text

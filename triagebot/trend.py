@@ -1,12 +1,13 @@
 """How things went: one point per recorded scan, and what each scan changed, with the cause told apart.
 
 Both follow from the belief before a scan and the step that the scan was (`diff.advance`), so they can be kept beside
-the history and be made anew at any time. They tell what the scans showed: rules and exceptions do not go in.
+the history and be made anew at any time. They tell what the scans showed, but for what rules ignore (`Counting`): other
+rules and exceptions do not go in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,7 @@ class Why(StrEnum):
     ADVISORY = "advisory"
     SCANNER = "scanner"
     SCOPE = "scope"
+    RULES = "rules"
 
 
 EVENTS: Schema = {
@@ -45,8 +47,19 @@ it went, `severity` and `fixable`."""
 
 
 @dataclass(frozen=True)
+class Counting:
+    """What counts: all but what `ignored` tells of a belief at a time (`FINDING`). `name`: of other rules another."""
+
+    name: str
+    ignored: Callable[[Belief, datetime], pl.DataFrame]
+
+
+@dataclass(frozen=True)
 class Point:
-    """What stood after one recorded scan. `totals`: (all, fixable) vulnerabilities of each severity."""
+    """What stood after one recorded scan. `totals`: (all, fixable) vulnerabilities of each severity.
+
+    `came`, `went`: findings of all kinds, as `EVENTS` has them; the `arithmetic` is that of all, ignored ones too.
+    """
 
     label: str
     taken_at: datetime
@@ -54,6 +67,8 @@ class Point:
     images_total: int
     images_serious: int
     arithmetic: Arithmetic
+    came: int
+    went: int
 
     @property
     def total(self) -> int:
@@ -69,9 +84,30 @@ class Point:
         return self.totals[severity][1]
 
 
-def point(step: Step, scan: Scan, sources: Sequence[str] = ()) -> Point:
-    """What stands after a scan. `sources`: whose severity counts, as in the settings."""
-    rated = _rated(step.belief, sources).filter(pl.col("kind") == _VULNERABILITY)
+def told(
+    before: Belief, step: Step, scan: Scan, sources: Sequence[str] = (), counting: Counting | None = None
+) -> tuple[Point, pl.DataFrame]:
+    """(what stands after a scan, what it changed as `EVENTS`). `sources`: whose severity counts, as in the settings."""
+    ignored = counting.ignored(step.belief, scan.taken_at) if counting else _NONE
+    changed = _events(before, step, scan, sources)
+    if counting and not changed.is_empty():
+        was = counting.ignored(before, scan.taken_at).with_columns(_canonical(step.belief.aliases)).unique()
+        went = changed.filter(pl.col("change").is_in(GONE)).join(was, on=FINDING, how="anti")
+        here = changed.filter(~pl.col("change").is_in(GONE)).join(ignored, on=FINDING, how="anti")
+        stayed = pl.col("change") == Change.PERSISTING.value
+        both = [here.filter(~stayed), here.filter(stayed).join(was, on=FINDING, how="anti")]
+        changed = pl.concat([both[0], went, both[1]])
+    return _point(step, scan, sources, ignored, changed), changed
+
+
+_NONE = pl.DataFrame(schema=dict.fromkeys(FINDING, pl.String))
+COME = [Change.NEW.value, Change.REAPPEARED.value]
+GONE = [Change.FIXED.value, Change.WITHDRAWN.value, Change.MERGED.value, Change.RETIRED.value]
+
+
+def _point(step: Step, scan: Scan, sources: Sequence[str], ignored: pl.DataFrame, changed: pl.DataFrame) -> Point:
+    every = _rated(step.belief, sources).filter(pl.col("kind") == _VULNERABILITY)
+    rated = every.join(ignored, on=FINDING, how="anti")
     counted = {
         severity: (total, fixable)
         for severity, total, fixable in rated.group_by("severity").agg(pl.len(), pl.col("fixable").sum()).iter_rows()
@@ -82,11 +118,12 @@ def point(step: Step, scan: Scan, sources: Sequence[str] = ()) -> Point:
         scan.label, scan.taken_at, {s: counted.get(s, (0, 0)) for s in SEVERITIES},
         _images(pl.concat([shown.select(IMAGE), scan.coverage.select(IMAGE)])),
         _images(shown.select([*FINDING, "tag"]).join(serious, on=FINDING, how="semi")), step.arithmetic,
+        int(changed["change"].is_in(COME).sum()), int(changed["change"].is_in(GONE).sum()),
     )  # fmt: skip
 
 
-def events(before: Belief, step: Step, scan: Scan, sources: Sequence[str] = ()) -> pl.DataFrame:
-    """What a scan changed, as `EVENTS`. Of a first scan nothing: there was nothing that could have changed."""
+def _events(before: Belief, step: Step, scan: Scan, sources: Sequence[str]) -> pl.DataFrame:
+    """All that a scan changed. Of a first scan nothing: there was nothing that could have changed."""
     if not before.scans:
         return empty(EVENTS)
     was, now = _rated(before, sources), _rated(step.belief, sources)

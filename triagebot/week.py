@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from triagebot.model import SEVERITIES, Decision
 from triagebot.regular import Gap
-from triagebot.render import number, percent, shares
+from triagebot.render import many, number, percent, shares
 from triagebot.render.blocks import Block, Bullets, Chart, Heading, Line, Paragraph, Said, Table, line, written
-from triagebot.span import Fixed, Span, causes, signed
+from triagebot.span import Fixed, Span, causes, largest, signed
 from triagebot.span import words as mover_words
 from triagebot.standing import Notice, words
 from triagebot.summary import Summary, TeamRow, headline, reconciled, stuck_words
@@ -39,6 +39,11 @@ class Section:
     span: Span | None = None
     scanned_at: datetime | None = None
 
+    @property
+    def week(self) -> str:
+        """The week of its last scan; empty where there is none."""
+        return iso_week(self.scanned_at.astimezone(UTC)) if self.scanned_at else ""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -48,6 +53,10 @@ class Sheet:
     now: datetime
     week: str = ""
     gap: Gap | None = None
+
+    def is_late(self, section: Section) -> bool:
+        """Whether its last scan is not of the week that is told of."""
+        return bool(self.week) and section.week < self.week
 
     def standing(self) -> Sheet:
         """The same without what changed."""
@@ -107,27 +116,40 @@ def has_trend(section: Section) -> bool:
 
 def _page(sheet: Sheet, form: _Form, pictures: Sequence[str]) -> list[Block]:
     blocks: list[Block] = []
-    many = len(sheet.sections) > 1
+    several = len(sheet.sections) > 1
     if sheet.week:
-        of = f": {sheet.sections[0].summary.label}" if not many else ""
         year, _, week = sheet.week.partition("-W")
+        of = "" if several else f": {_scan(sheet, sheet.sections[0])}"
         blocks.append(Heading(line(f"Week {int(week)} of {year}", Said(of, "text"))))
+    elif not several:
+        blocks.append(Paragraph(line(Said(f"Scan {_scan(sheet, sheet.sections[0])}.", "text"))))
     attention = _attention(sheet, form.rows)
     for at, section in enumerate(sheet.sections):
         s, w = section.summary, section.span
         picture = pictures[at] if at < len(pictures) else ""
-        if many:
-            blocks.append(Heading(line(Said(f"Stream {s.stream}: {s.label}", "text")), 3))
-        blocks += _section(section, form, at < form.charts, picture)
-        blocks += attention if not many else []
+        if several:
+            blocks.append(Heading(line(Said(f"Stream {s.stream}: {_scan(sheet, section)}", "text")), 3))
+        blocks += _section(section, form, at < form.charts, picture, sheet.is_late(section))
+        blocks += attention if not several else []
         blocks += [Paragraph(line(_reconciling(s, w)))] if sheet.week else []
-    return [*blocks, *(attention if many else [])]
+    return [*blocks, *(attention if several else [])]
 
 
-def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> list[Block]:
+def _scan(sheet: Sheet, section: Section) -> str:
+    """Which scan is told of; and of which day it is, unless that is in the week that is told of."""
+    label = section.summary.label
+    if section.scanned_at is None or (sheet.week and not sheet.is_late(section)):
+        return label
+    late = "no scan; the last one is " if sheet.week else ""
+    return f"{late}{label} of {section.scanned_at.astimezone(UTC):%Y-%m-%d}"
+
+
+def _section(section: Section, form: _Form, with_chart: bool, picture: str, is_late: bool) -> list[Block]:
+    """`is_late`: it tells of an earlier week."""
     s, w = section.summary, section.span
     blocks: list[Block] = [
-        Paragraph(line(f"{_capital(headline(s))}.{_last_week(s, w)}")), Paragraph(line(Said(_verdict(s, w), "strong"))),
+        Paragraph(line(f"{_capital(headline(s))}.{_last_week(w, is_late)}")),
+        Paragraph(line(Said(_verdict(s, w, is_late), "strong"))),
     ]  # fmt: skip
     if form.tight < _TIGHTEST:
         blocks += _severities(s, w, form.tight > 0) + _posture(s)
@@ -136,7 +158,7 @@ def _section(section: Section, form: _Form, with_chart: bool, picture: str) -> l
     if w and with_chart and has_trend(section):
         blocks.append(_chart(w, picture))
     if form.tight < 2:
-        blocks += _movers(w, form.rows) + _teams(s, w, form.rows)
+        blocks += _movers(s, w, form.rows) + _teams(s, w, form.rows, is_late)
     return blocks + _decisions(s, form.rows)
 
 
@@ -147,9 +169,9 @@ def _capital(said: str) -> str:
 # -- figures -------------------------------------------------------------------------------------------------
 
 
-def _last_week(s: Summary, w: Span | None) -> str:
-    """The same figures at the last scan before the week. Rules that ignore findings were not put to it: then none."""
-    if w is None or w.before is None or s.ignored:
+def _last_week(w: Span | None, is_late: bool) -> str:
+    """The same figures at the last scan before the week."""
+    if w is None or w.before is None:
         return ""
     p = w.before
     by_severity = dict(zip(SEVERITIES, shares(p.of(x) for x in SEVERITIES), strict=True))
@@ -160,25 +182,28 @@ def _last_week(s: Summary, w: Span | None) -> str:
             f"{share} ({percent(p.fixable(severity) / p.of(severity))} of those fixable)" if p.of(severity) else share
         )
 
-    when = "Last week" if w.monday - p.taken_at.date() <= timedelta(days=7) else f"On {p.taken_at:%Y-%m-%d}"
+    is_last = not is_late and w.monday - p.taken_at.date() <= timedelta(days=7)
+    when = "Last week" if is_last else f"On {p.taken_at:%Y-%m-%d}"
     if not p.total:
-        return f" {when}: no vulns in {number(p.images_total)} images."
-    images = f"{number(p.images_serious)} of {number(p.images_total)} images"
+        return f" {when}: no vulns in {many(p.images_total, 'image')}."
+    images = f"{number(p.images_serious)} of {many(p.images_total, 'image')}"
     return f" {when}: {told('critical')}, {told('high')}; {images}."
 
 
-def _verdict(s: Summary, w: Span | None) -> str:
+def _verdict(s: Summary, w: Span | None, is_late: bool) -> str:
     """What it means, in a line."""
-    before = w.before if w and not s.ignored else None
+    before = w.before if w else None
 
     def fixable(severity: str) -> str:
         now = number(s.row(severity).fixable)
         return f"{severity} fixable: {f'{number(before.fixable(severity))} -> ' if before else ''}{now}"
 
     late = sum(team.overdue > 0 for team in s.teams)
-    teams = f"{late} {'team' if late == 1 else 'teams'} overdue" if late else "no team overdue"
-    first = "; the first scan: next week is compared with it" if w and w.before is None and w.scans == 1 else ""
-    first = "; the first week: next week is compared with it" if w and w.before is None and w.scans > 1 else first
+    teams = f"{many(late, 'team')} overdue" if late else "no team overdue"
+    first = ""
+    if w and w.before is None:
+        then = "the next" if is_late else "next week"
+        first = f"; the first {'scan' if w.scans == 1 else 'week'}: {then} is compared with it"
     return f"{fixable('critical')}; {fixable('high')}; {teams}{first}"
 
 
@@ -215,7 +240,7 @@ def _posture(s: Summary) -> list[Block]:
     rows = [
         (
             line(r.kind), line(number(r.total)), line(number(r.critical)), line(number(r.high)),
-            line(f"{number(r.assets)} {'place' if r.assets == 1 else 'places'}"), line(number(r.excepted)),
+            line(f"{many(r.assets, 'place')}"), line(number(r.excepted)),
         )
         for r in s.posture
     ]  # fmt: skip
@@ -224,7 +249,7 @@ def _posture(s: Summary) -> list[Block]:
 
 def _images(s: Summary, w: Span | None) -> list[Block]:
     """What the first sentence does not say of images: the change, and how many of them are excepted."""
-    change = s.images_serious - w.before.images_serious if w and w.before and not s.ignored else 0
+    change = s.images_serious - w.before.images_serious if w and w.before else 0
     if not change and not s.images_serious_excepted:
         return []
     said = f"Images with critical or high vulns: {number(s.images_serious)} of {number(s.images_total)}"
@@ -258,20 +283,17 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 # -- what explains it ----------------------------------------------------------------------------------------
 
 
-def _movers(w: Span | None, rows: int) -> list[Block]:
+def _movers(s: Summary, w: Span | None, rows: int) -> list[Block]:
     if w is None or w.before is None:
         return []
     if not w.movers:
         still = all(point.arithmetic.unverified == 0 for point in w.points[-w.scans :])
         since = f"since {w.before.taken_at:%Y-%m-%d}"
         where = "" if still else " in what was scanned"
-        return [Paragraph(line(f"No vulnerability came or went {since}{where}."))]
-    most = min(rows, _MOVERS)
-    shown, left = w.movers[:most], w.movers[most:]
-    items = [_mover(*mover_words(mover)) for mover in shown]
-    if left:
-        rest = sum(mover.net for mover in left)
-        items.append(line(f"{number(len(left))} smaller changes: {signed(rest)} findings"))
+        what = "No vulnerability that counts" if s.ignored else "No vulnerability"
+        return [Paragraph(line(f"{what} came or went {since}{where}."))]
+    shown, rest = largest(w.movers, min(rows, _MOVERS))
+    items = [*(_mover(*mover_words(mover)) for mover in shown), *([line(rest)] if rest else [])]
     told = causes(w.by_why)
     lead = line(Said("What changed", "strong"), f" (findings, by cause: {told})" if told else "")
     return [Paragraph(lead), Bullets(tuple(items))]
@@ -286,11 +308,12 @@ def _mover(package: str, vulnerability: str, said: str) -> Line:
 # -- who has what to do --------------------------------------------------------------------------------------
 
 
-def _teams(s: Summary, w: Span | None, rows: int) -> list[Block]:
+def _teams(s: Summary, w: Span | None, rows: int, is_late: bool) -> list[Block]:
     if not s.teams:
         return []
     heads = ["Team", "Critical", "High", *(["Configuration"] if s.posture else []), "Open tickets", "Overdue"]
-    heads += ["Oldest open since", *(["Fixed this week", "Median days to fix"] if w else [])]
+    when = f"in week {w.monday.isocalendar().week}" if w and is_late else "this week"
+    heads += ["Oldest open since", *([f"Fixed {when}", "Median days to fix"] if w else [])]
     fixed = w.fixed if w else {}
 
     def row(t: TeamRow) -> tuple[Line, ...]:
@@ -334,11 +357,11 @@ def _decisions(s: Summary, rows: int) -> list[Block]:
     b = s.buckets
     parts = [
         (b.open, "open"), (b.excepted, "excepted"), (b.decided, "decided by people"), (b.snoozed, "snoozed"),
-        (b.unverified, "not looked at again"),
+        (b.unverified, "not looked at again"), (b.ignored, "ignored by rules"),
     ]  # fmt: skip
     if b.excepted or b.decided or b.snoozed:
         told = ", ".join(f"{number(n)} {word}" for n, word in parts if n)
-        blocks.append(Paragraph(line(f"Of {number(b.total)} findings: {told}.")))
+        blocks.append(Paragraph(line(f"Of {many(b.total, 'finding')}: {told}.")))
     return blocks
 
 
@@ -367,9 +390,9 @@ def _attention(sheet: Sheet, rows: int) -> list[Block]:
     for section in sheet.sections:
         for item in _of_section(section, sheet.now, rows):
             told.setdefault(item, []).append(section.summary.stream)
-    many = len(sheet.sections) > 1
+    several = len(sheet.sections) > 1
     items = [_missed(sheet.gap)] if sheet.gap else []
-    items += [line(Said(", ".join(of), "text"), ": ", *item) if many else item for item, of in told.items()]
+    items += [line(Said(", ".join(of), "text"), ": ", *item) if several else item for item, of in told.items()]
     if not items:
         return []
     shown, more = _cut(items, max(rows, 3))
@@ -383,6 +406,12 @@ def _missed(gap: Gap) -> Line:
     )
 
 
+_FAILED = "report failed; its image was not looked at", "reports failed; the images were not looked at"
+_AGAIN = (
+    "finding not looked at again; it counts until it is", "findings not looked at again; they count until they are",
+)  # fmt: skip
+
+
 def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
     s, c = section.summary, section.summary.coverage
     items: list[Line] = []
@@ -391,25 +420,18 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         items.append(line(f"{old}: these figures are as old as it is"))
     if c.reports_failed:
         named = [report for report, _ in c.failures]
-        items.append(_named(_many(c.reports_failed, "report") + " failed; the images were not looked at", named, rows))
+        items.append(_named(many(c.reports_failed, *_FAILED), named, rows))
     if c.images_missing:
-        items.append(line(f"{_many(c.images_missing, 'image')} had no report"))
-    if s.arithmetic.unverified:
-        items.append(
-            line(f"{_many(s.arithmetic.unverified, 'finding')} not looked at again; they count until they are")
-        )
+        items.append(line(f"{many(c.images_missing, 'image')} had no report"))
+    if s.unverified:
+        items.append(line(many(s.unverified, *_AGAIN)))
     if s.unowned:
-        what = "image" if not s.posture else "image or workload"
-        items.append(_named(f"{_many(len(s.unowned), what)} without an owner in the team file", s.unowned, rows))
+        what = ("image or workload", "images and workloads") if s.posture else ("image",)
+        items.append(_named(f"{many(len(s.unowned), *what)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_named(said, names, rows) for said, names in stuck_words(s)]
     items += [_notice(n) for n in s.notices if n.state != "ending"]
     return items + [line(Said(one, "text")) for one in s.waiting]
-
-
-def _many(count: int, what: str) -> str:
-    plural = {"image or workload": "images and workloads"}.get(what, f"{what}s")
-    return f"{number(count)} {what if count == 1 else plural}"
 
 
 def _named(said: str, names: Sequence[str], rows: int) -> Line:
@@ -434,6 +456,6 @@ def _reconciling(s: Summary, w: Span | None) -> str:
     if s.posture:
         notes.append(f"{number(sum(r.total for r in s.posture))} of these are misconfigurations and secrets")
     if s.ignored:
-        compared = ", but in changes and trend" if w and w.before else ""
-        notes.append(f"{number(s.ignored)} of these are ignored by rules and in no table{compared}")
+        are = "is" if s.ignored == 1 else "are"
+        notes.append(f"{number(s.ignored)} of these {are} ignored by rules and counted nowhere else")
     return f"{lead}{reconciled(arithmetic)}{''.join(f' ({note})' for note in notes)}"

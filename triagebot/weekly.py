@@ -15,6 +15,7 @@ from datetime import UTC
 from triagebot import figures, owners
 from triagebot import span as spans
 from triagebot.config import Config
+from triagebot.counted import ignoring
 from triagebot.drawn import drawn, name_of
 from triagebot.errors import TrackerError
 from triagebot.files import SummarySettings
@@ -73,7 +74,7 @@ def _streams(history: History, options: Options) -> list[str]:
 def _section(config: Config, history: History, view: View, options: Options, said: Summary) -> Section:
     last = view.state.last
     keep = not options.dry_run
-    trail = history.trail(options.stream, keep)
+    trail = figures.trail(history, said, keep)
     if last is None or (last.label, last.taken_at) not in {(point.label, point.taken_at) for point in trail}:
         return Section(said, None, last.taken_at if last else None)  # a dry run: the scan is not in history
     monday, first = spans.begin(trail, options.now)
@@ -81,7 +82,7 @@ def _section(config: Config, history: History, view: View, options: Options, sai
     # of what was fixed some is of images that nothing is believed of any more, and of teams that have nothing left
     assets = sorted({*events["asset"].unique().to_list()} - view.ownership.team_of.keys())
     team_of = {**owners.assign(assets, config.teams, config.charts).team_of, **view.ownership.team_of}
-    told = spans.span(trail, monday, first, events, team_of)
+    told = spans.span(trail, monday, first, events, team_of, bool(ignoring(config)))
     held = {team.id: team for team in said.teams}
     idle = {i: TeamRow(i, t.name or i, 0, 0, 0, 0, 0, 0) for i, t in config.teams.teams.items() if i in told.fixed}
     rows = tuple(held.get(i) or idle[i] for i in config.teams.teams if i in held or i in idle)

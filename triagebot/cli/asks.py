@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from triagebot.cli.base import AsJson, Asked, ConfigOption, Now, app, options_of, say, settings_of, spread, write
+from triagebot.render import many
 
 
 @app.command()
@@ -46,7 +47,7 @@ def report(
     view = application.standing(settings, options)
     page = written(settings, options, view)
     write(out, page.text)
-    typer.echo(f"report: {out} ({page.findings:,} findings, {len(page.text) / 1e6:.1f} MB)")
+    typer.echo(f"report: {out} ({many(page.findings, 'finding')}, {len(page.text) / 1e6:.1f} MB)")
     for error in view.errors:
         say(error)
     raise typer.Exit(1 if view.errors else 0)

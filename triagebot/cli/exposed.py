@@ -14,7 +14,7 @@ from rich.text import Text
 
 from triagebot.exposure import Answer, Filed, Hit, Past
 from triagebot.looked import Look
-from triagebot.render import number, plain
+from triagebot.render import many, number, plain
 
 NAMED = 20
 """So many images that were not scanned are named; --json names them all."""
@@ -53,13 +53,13 @@ def _headline(answer: Answer, name: str, hits: Sequence[Hit]) -> str:
         named = f"stream {answer.grounds[0].stream}" if len(answer.grounds) == 1 else "any stream"
         return f"{subject}: not found; there is no image in {named}{ended}"
     if not hits:
-        said = f"{subject}: not found in {_count(answer.scanned, 'scanned image')}"
+        said = f"{subject}: not found in {many(answer.scanned, 'scanned image')}"
         missed = len(answer.unscanned)
         return f"{said}; {number(missed)} not scanned" if missed else f"{said}; all were scanned"
     images = {(hit.stream, hit.image) for hit in hits}
     spared = images - {(hit.stream, hit.image) for hit in hits if hit.affects}
     teams = {hit.team for hit in hits}
-    said = f"{subject}: found in {_count(len(images), 'image')} of {_count(len(teams), 'team')}"
+    said = f"{subject}: found in {many(len(images), 'image')} of {many(len(teams), 'team')}"
     return f"{said}, {number(len(spared))} of them said to be not affected" if spared else said
 
 
@@ -68,7 +68,7 @@ def _called(names: Sequence[str], asked: str) -> str:
     own, *others = names
     others.sort(key=lambda other: other.upper() != asked.upper())
     more = len(others) - _NAMES
-    told = ", ".join(others[:_NAMES]) + (f" and {more} more names" if more > 0 else "")
+    told = ", ".join(others[:_NAMES]) + (f" and {many(more, 'more name')}" if more > 0 else "")
     return f"{own} ({told})" if told else own
 
 
@@ -138,7 +138,7 @@ def _grounds(answer: Answer) -> Iterable[str]:
             yield plain(f"{told}last scan {ground.label} of {_day(ground.taken_at)}: there is no image in it")
             continue
         yield plain(
-            f"{told}last scan {ground.label} of {_day(ground.taken_at)}: {_count(ground.scanned, 'image')} scanned, "
+            f"{told}last scan {ground.label} of {_day(ground.taken_at)}: {many(ground.scanned, 'image')} scanned, "
             f"{number(len(ground.unscanned))} not scanned{':' if ground.unscanned else ''}"
         )
         for look in ground.unscanned[:NAMED]:
@@ -177,10 +177,6 @@ def _some(texts: Sequence[str]) -> str:
 
 def _joined(texts: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(dict.fromkeys(text for told in texts for text in told))
-
-
-def _count(n: int, word: str) -> str:
-    return f"{number(n)} {word}{'' if n == 1 else 's'}"
 
 
 def _day(at: datetime) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triagebot.cli.base import ConfigOption, Now, app, note, options_of, settings_of
+from triagebot.render import many
 
 if TYPE_CHECKING:
     from triagebot.branch import Store
@@ -38,7 +39,7 @@ def init(
     place = begin.placed(folder, tracker, repo, url, project)
     begun = begin.begin(scan, folder, place, datetime.now(UTC), codeowners, chart_map, force)
     read = ", ".join(f"{n} {name}" for name, n in sorted(begun.sight.formats.items()))
-    said = [f"{begun.scan}: {begun.sight.images} images (reports: {read}); teams drafted: {begun.teams}"]
+    said = [f"{begun.scan}: {many(begun.sight.images, 'image')} (reports: {read}); teams drafted: {begun.teams}"]
     said += [f"wrote {name}" for name in begun.written]
     said += [f"left {name} as it is (--force writes over it)" for name in begun.left]
     said += [f"note: {note}" for note in begun.notes]
@@ -81,7 +82,7 @@ def pull(
     store = _store(settings.base, remote, branch, token_env, public or not hold)  # without a hold nothing is pushed
     changed = branches.pull(store, branches.kept(settings), timedelta(minutes=wait) if hold else None)
     noted = branches.last(branches.kept(settings))
-    found = f"{len(changed)} files came" if noted and noted.commit else "there is none yet: it starts anew"
+    found = f"{many(len(changed), 'file')} came" if noted and noted.commit else "there is none yet: it starts anew"
     typer.echo(f"history of {branch}: {found}{'; held until `history push`' if hold else ''}")
 
 

@@ -83,7 +83,7 @@ class Gone:
 
 @dataclass(frozen=True)
 class Waiting:
-    """What is known of a draft whose ticket waits for a later run: its priority, and findings by severity."""
+    """What is known of a draft whose ticket waits for a later run: its priority, and what it acts on by severity."""
 
     priority: str
     counts: tuple[tuple[str, int], ...]
@@ -136,10 +136,16 @@ class Draft:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many findings it acts on, by severity, the worst first."""
+        """How many vulnerabilities it acts on, by the severity of the worst finding of each, the worst first.
+
+        Of configuration and secrets it is findings: one check fails in many places, and each is to be put right.
+        """
         if self.waiting:
             return dict(self.waiting.counts)
-        counted = Counter(line.severity for line in self.lines)
+        worst = {line.id if self.is_posture else line.vulnerability: line.severity for line in sorted(
+            self.lines, key=lambda line: -SEVERITIES.index(line.severity)
+        )}  # fmt: skip
+        counted = Counter(worst.values())
         return {severity: counted[severity] for severity in SEVERITIES if counted[severity]}
 
     @property

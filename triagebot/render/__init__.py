@@ -26,6 +26,7 @@ from triagebot.render.escape import (
 )  # fmt: skip
 
 __all__ = [
+    "many",
     "markdown_code",
     "markdown_text",
     "markdown_url",
@@ -53,6 +54,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def many(count: int, one: str, several: str = "") -> str:
+    """1, `image` -> `1 image`; 4923, `image` -> `4,923 images`. `several`: where an s does not make it several."""
+    return f"{number(count)} {one if count == 1 else several or f'{one}s'}"
+
+
 def shares(counts: Iterable[int]) -> list[float]:
     """The share of each count, in steps of 0.1%, that add up to 1 (largest remainder); all 0 without a total."""
     held = list(counts)
@@ -76,7 +82,7 @@ def _environment(markup: str) -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - the output is no HTML; the filters of its markup escape
     )
-    made.filters.update(_FILTERS[markup], plain=plain, percent=percent, number=number)
+    made.filters.update(_FILTERS[markup], plain=plain, percent=percent, number=number, many=many)
     return made
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from triagebot.render import number, percent, plain, web_url
+from triagebot.render import many, number, percent, plain, web_url
 
 _FOLDER = resources.files("triagebot.render") / "html"
 CHARTS = "vendor/uplot-1.6.32/uPlot"
@@ -57,7 +57,7 @@ def _embedded(value: Any) -> Markup:
 
 def _environment() -> Environment:
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(plain=plain, percent=percent, number=number, web=web_url, embedded=_embedded)
+    made.filters.update(plain=plain, percent=percent, number=number, many=many, web=web_url, embedded=_embedded)
     return made
 
 

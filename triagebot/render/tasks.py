@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from triagebot.identity import package_name
 from triagebot.model import SEVERITIES, Draft, Line
+from triagebot.render import many
 from triagebot.versions import highest
 
 PLACES = 6
@@ -61,11 +62,6 @@ def _upgrade(source: str, to: str, lines: Sequence[Line], draft: Draft) -> Upgra
     )  # fmt: skip
 
 
-def many(count: int, one: str, several: str) -> str:
-    """A number with its noun."""
-    return f"{count} {one if count == 1 else several}"
-
-
 def counted(lines: Sequence[Line]) -> str:
     """`11 CVEs (2 critical, 5 high)`: each vulnerability once, as its worst finding; only the worst are told apart."""
     worst: dict[str, int] = {}
@@ -84,7 +80,7 @@ def to_act_on(lines: Sequence[Line]) -> str:
     """How many vulnerabilities there are, and in how many findings, where these are more."""
     count = len({line.vulnerability for line in lines})
     said = f"{many(count, 'vulnerability', 'vulnerabilities')} to act on"
-    return said if count == len(lines) else f"{said} ({len(lines)} findings)"
+    return said if count == len(lines) else f"{said} ({many(len(lines), 'finding')})"
 
 
 def cleared(lines: Sequence[Line]) -> str:

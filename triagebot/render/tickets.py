@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from triagebot.model import Draft, Line
-from triagebot.render import plain, render
-from triagebot.render.tasks import Task, Upgrade, cleared, is_secret, many, tasks, to_act_on, upgrades, where
+from triagebot.render import many, plain, render
+from triagebot.render.tasks import Task, Upgrade, cleared, is_secret, tasks, to_act_on, upgrades, where
 
 _REASONS = 8
 

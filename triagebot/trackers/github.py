@@ -16,6 +16,7 @@ from typing import Any
 from triagebot.errors import TrackerError
 from triagebot.files import GithubSettings
 from triagebot.model import ClosedAs, Content, Marker, Remark, Ticket
+from triagebot.render import many
 from triagebot.trackers.body import carried, comment_mark, written
 from triagebot.trackers.counted import Counted
 from triagebot.trackers.github_calls import Calls
@@ -95,7 +96,7 @@ class GithubTracker(Counted[Calls]):
         if left is None:
             return None, ""
         until = f" until {datetime.fromtimestamp(reset, UTC):%H:%M} UTC" if reset else ""
-        return max(0, left - _SPARE_CALLS), f"GitHub allows {left} more calls{until}"
+        return max(0, left - _SPARE_CALLS), f"GitHub allows {many(left, 'more call')}{until}"
 
     def tidy(self) -> None:
         """Nothing is left half written on a server."""

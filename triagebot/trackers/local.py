@@ -21,6 +21,7 @@ import yaml
 
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
+from triagebot.render import many
 from triagebot.render.marker import is_sound
 from triagebot.trackers.interface import (
     BEGIN,
@@ -251,7 +252,7 @@ def file_name(key: str, stream: str) -> str:
 
 
 def _gone(folder: Path, count: int) -> str:
-    tickets = "1 ticket was" if count == 1 else f"{count} tickets were"
+    tickets = many(count, "ticket was", "tickets were")
     return (
         f"{folder} is not there, and {tickets} in it; put it back or mend `path:`; "
         "if they were meant to be deleted, make it an empty folder"
