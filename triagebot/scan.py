@@ -22,6 +22,7 @@ from triagebot.errors import InputError, ReportError
 from triagebot.formats.interface import Rating
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, RATINGS, Scan, empty
 from triagebot.parts import CLOCK_SKEW, OF_IMAGE, Job, Part, Reading, image_of
+from triagebot.render import many
 
 __all__ = ["CLOCK_SKEW", "Loaded", "Reading", "image_of", "load", "names_in", "nothing"]
 
@@ -211,7 +212,7 @@ def _taken(coverage: pl.DataFrame, reading: Reading, label: str) -> tuple[dateti
         return reading.taken_at, ""
     if len(told) and not silent:
         return max(told.to_list()), ""
-    of = "the reports" if not len(told) else f"{silent} of {coverage.height} reports"
+    of = "the reports" if not len(told) else f"{silent} of {many(coverage.height, 'report')}"
     said = f"{of} of {label} do not say when they were made"
     if not reading.past:
         return reading.now, f"{said}: the scan counts as taken now; --taken-at TIME says when"
