@@ -1,0 +1,94 @@
+"""Who has what to do, and what people decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from triagebot.model import Decision
+from triagebot.render import many, number
+from triagebot.render.blocks import Block, Bullets, Line, Paragraph, Said, Table, line
+from triagebot.span import Fixed, Span
+from triagebot.standing import Notice, words
+from triagebot.summary import Summary, TeamRow
+
+T = TypeVar("T")
+
+
+def teams(s: Summary, w: Span | None, rows: int, is_late: bool) -> list[Block]:
+    """A table of teams, those with overdue tickets first where there are too many."""
+    if not s.teams:
+        return []
+    heads = ["Team", "Critical", "High", *(["Configuration"] if s.posture else []), "Open tickets", "Overdue"]
+    when = f"in week {w.monday.isocalendar().week}" if w and is_late else "this week"
+    heads += ["Oldest open since", *([f"Fixed {when}", "Median days to fix"] if w else [])]
+    fixed = w.fixed if w else {}
+
+    def row(t: TeamRow) -> tuple[Line, ...]:
+        counts = [t.critical, t.high, *([t.posture] if s.posture else []), t.open_tickets, t.overdue]
+        cells = [line(Said(t.name, "text")), *(line(number(n)) for n in counts)]
+        cells.append(line(f"{t.oldest:%Y-%m-%d}" if t.oldest else "-"))
+        held = fixed.get(t.id, Fixed(0, 0.0))
+        return (*cells, *([line(number(held.count)), line(_days(held))] if w else []))
+
+    most = max(rows, 3)
+    order = (
+        sorted(s.teams, key=lambda t: (-t.overdue, -t.critical, -t.high, t.name)) if len(s.teams) > most else s.teams
+    )
+    blocks: list[Block] = [Table(tuple(heads), tuple(map(row, order[:most])), more=max(0, len(s.teams) - most))]
+    if s.due_soon:
+        blocks.append(Paragraph(line(f"Tickets: {number(s.overdue)} overdue, {number(s.due_soon)} due soon.")))
+    return blocks
+
+
+def _days(fixed: Fixed) -> str:
+    return f"{fixed.days:.0f}" if fixed.count else "-"
+
+
+def decisions(s: Summary, rows: int) -> list[Block]:
+    """What people decided, and exceptions that end soon."""
+    blocks: list[Block] = []
+    if s.decisions:
+        shown, more = cut(s.decisions, rows)
+        table = tuple(_decision(d) for d in shown)
+        blocks += [
+            Paragraph(line(Said("Decisions in force", "strong"), ", those that end first on top")),
+            Table(("Until", "What", "Who", "Why", "Ticket"), table, left=5, more=more),
+        ]
+    ending = [n for n in s.notices if n.state == "ending"]
+    if ending:
+        shown_ones, more = cut(ending, rows)
+        blocks += [
+            Paragraph(line(Said("Ending soon", "strong"))),
+            Bullets(tuple(notice(n) for n in shown_ones), more),
+        ]
+    b = s.buckets
+    parts = [
+        (b.open, "open"), (b.excepted, "excepted"), (b.decided, "decided by people"), (b.snoozed, "snoozed"),
+        (b.unverified, "not looked at again"), (b.ignored, "ignored by rules"),
+    ]  # fmt: skip
+    if b.excepted or b.decided or b.snoozed:
+        told = ", ".join(f"{number(n)} {word}" for n, word in parts if n)
+        blocks.append(Paragraph(line(f"Of {many(b.total, 'finding')}: {told}.")))
+    return blocks
+
+
+def _decision(d: Decision) -> tuple[Line, ...]:
+    until = "the other ticket is closed" if d.what == "closed as duplicate" else f"{d.until}"
+    return (
+        line(until),
+        line(Said(d.what, "text")),
+        line(Said(d.by, "text")),
+        line(Said(d.because, "text")),
+        line(Said(d.ticket, "code")),
+    )
+
+
+def notice(n: Notice) -> Line:
+    """An exception that ends, has ended or excuses nothing."""
+    return line("exception ", Said(n.name, "text"), " ", Said(words(n), "text"))
+
+
+def cut(items: Sequence[T], rows: int) -> tuple[Sequence[T], int]:
+    """So many of the items, and how many are left out."""
+    return items[:rows], max(0, len(items) - rows)
