@@ -28,10 +28,11 @@ def counted(real: Callable[..., Any], when: Callable[..., bool] = lambda *a, **k
         mine, count = count, count + 1
         if point == 2 * mine:
             os.kill(os.getpid(), signal.SIGKILL)
-        done = real(*args, **kwargs)
-        if point == 2 * mine + 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return done
+        try:
+            return real(*args, **kwargs)
+        finally:  # also where there is nothing to remove
+            if point == 2 * mine + 1:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return step
 
