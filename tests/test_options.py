@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,10 @@ def test_every_option_that_a_page_names_is_there(page: str) -> None:
 def test_the_fields_that_doctor_prints_are_described() -> None:
     described = PAGES["docs/json.md"].partition("## `doctor --json`")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", described, re.MULTILINE)) == {"schema", "findings", "warnings"}
+
+
+def test_help_waits_for_nothing_that_only_a_command_needs() -> None:
+    said = "import sys, triagebot.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
+    told = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout.split()
+    assert "typer" in told
+    assert not {"polars", "pydantic", "jinja2", "yaml", "requests", "jira", "github", "matplotlib"} & set(told)

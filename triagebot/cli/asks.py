@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from triagebot.cli.base import AsJson, Asked, ConfigOption, Now, app, options_of, say, settings_of, spread, write
-from triagebot.render import many
 
 
 @app.command()
@@ -42,6 +41,7 @@ def report(
     """Write one page, to open in a browser, with figures, trends and every finding."""
     from triagebot import app as application
     from triagebot.page import written
+    from triagebot.render import many
 
     settings, options = asked.settings, asked.options
     view = application.standing(settings, options)

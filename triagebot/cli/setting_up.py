@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triagebot.cli.base import ConfigOption, Now, app, note, options_of, settings_of
-from triagebot.render import many
 
 if TYPE_CHECKING:
     from triagebot.branch import Store
@@ -34,7 +33,7 @@ def init(
     from datetime import UTC, datetime
 
     from triagebot import begin
-    from triagebot.render import plain
+    from triagebot.render import many, plain
 
     place = begin.placed(folder, tracker, repo, url, project)
     begun = begin.begin(scan, folder, place, datetime.now(UTC), codeowners, chart_map, force)
@@ -77,6 +76,7 @@ def pull(
     from datetime import timedelta
 
     from triagebot import branch as branches
+    from triagebot.render import many
 
     settings = settings_of(config)
     store = _store(settings.base, remote, branch, token_env, public or not hold)  # without a hold nothing is pushed
