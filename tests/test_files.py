@@ -221,6 +221,8 @@ def test_a_rule_that_stands_twice() -> None:
         ("a: \tx\n\tb: 1\n", r"triagebot.yaml:\d: no valid YAML: .+"),
         ("a: !!python/object:os.system {}\n", r"triagebot.yaml:1: no valid YAML: .+"),
         ("a: *nowhere\n", r"triagebot.yaml:1: no valid YAML: .+"),
+        ("a: 0b_\n", r"triagebot.yaml: no valid YAML: .+"),
+        ("a: !!int x\n", r"triagebot.yaml: no valid YAML: .+"),
         ("- 1\n", r"triagebot.yaml:1: .+"),
         ("just words\n", r"triagebot.yaml:1: .+"),
         ("1: 2\n", r"triagebot.yaml:1: .+"),
@@ -306,6 +308,14 @@ def test_good_files_are_read(tmp_path: Path) -> None:
     assert config.exemptions[0].expires == date(2027, 1, 31)
     assert config.teams.images[0].match == ["*"]
     assert config.inventory == {Image("docker.io/library/nginx", ""), Image("registry:5000/a", "1")}
+
+
+def test_names_that_are_numbers_are_told_with_the_other_faults() -> None:
+    Path("triagebot.yaml").write_text("trackers: {1: {type: local, path: p}}\nsummary: {tracker: x, weekday: 3}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(None)
+    assert "triagebot.yaml:2: summary: no tracker 'x'" in str(caught.value)
+    assert "triagebot.yaml:2: weekday: " in str(caught.value)
 
 
 def test_faults_of_all_files_are_told_at_once() -> None:

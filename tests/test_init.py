@@ -12,6 +12,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,7 @@ def paste(call: Call, step: str) -> None:
     call(*words[1:])
 
 
+DAY_PATTERN = "[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 DAYS = ("2026-05-01", "2026-05-08", "2026-05-15")
 REPORTS = {f"r{n}": trivy(f"x/{n}:1", [vulnerability("CVE-2026-0001")], at="2026-05-01T06:00:00Z") for n in "abc"}
 
@@ -170,6 +172,38 @@ def test_what_init_says_next_works_however_scans_lie(
         paste(call, step)
     assert list(Path("tickets").glob("*.md"))
     assert "nothing to do" in call("run", newest).stdout, "and so does the schedule that finds it again"
+
+
+def test_of_two_scans_of_one_day_the_later_one_counts(call: Call) -> None:
+    """In the order in which people count, and not in that of letters."""
+    for number, entries in ((9, 2), (10, 3)):
+        found = [vulnerability(f"CVE-2026-{n:04}") for n in range(entries)]
+        write(Path("scans") / f"2026-05-01-{number}", a=trivy("x/a:1", found), b=trivy("x/b:1", []))
+    for step in steps_of(call("init", "scans", "--tracker", "local").stdout):
+        paste(call, step)
+    said = call("summary").stdout
+    assert "the last one is 2026-05-01-10 of 2026-05-01" in said
+    assert "= 3 now" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (["2026-05-01", "2026-05-08"], f"{DAY_PATTERN}"),
+        (["n-2026-05-01-x", "n-2026-05-08-x"], f"n-{DAY_PATTERN}-x"),
+        (["2026-05-01T0600", "2026-05-01T1800"], "*[0-9]*"),
+        (["2026-05-01-9", "2026-05-01-10"], "*[0-9]*"),
+        (["2026-05-01-2026-05-07", "2026-05-08-2026-05-14"], f"{DAY_PATTERN}-{DAY_PATTERN}"),
+    ],
+)
+def test_the_workflow_looks_for_scans_that_are_called_as_these_are(
+    tmp_path: Path, names: list[str], pattern: str
+) -> None:
+    for name in names:
+        write(tmp_path / name, **REPORTS)
+    told = layout(tmp_path)
+    assert (sorted(p.name for p in told.scans), told.pattern) == (sorted(names), pattern)
+    assert all(fnmatchcase(name, pattern) for name in names)
 
 
 @pytest.mark.parametrize(("make", "newest"), [pytest.param(*case[:2], id=n) for n, *case in LAYOUTS])

@@ -263,6 +263,7 @@ AGAIN = change(4, 7, "carol", status="Closed")
         ([RESOLVED, CLOSED], True, None, "alice"),
         ([CLOSED, RESOLVED], True, None, "alice"),
         ([RESOLVED, CLOSED], False, None, "robot"),
+        ([{**RESOLVED, "items": [None, *RESOLVED["items"]]}], True, None, "alice"),
         ([CLOSED], True, None, "robot"),
         ([RESOLVED, REOPENED, change(4, 7, "carol", resolution="Won't Do", status="Done")], True, None, "carol"),
         ([RESOLVED, change(9, 8, "dora", resolution="Declined")], True, None, "dora"),

@@ -66,6 +66,16 @@ def test_a_misspelt_word_is_named_and_the_ticket_left_alone(
     assert not [w for w in told.document["warnings"] if "deleted" in w]
 
 
+def test_a_misspelt_word_that_stands_elsewhere_is_named_too(place: Place, tmp_path: Path) -> None:
+    name = change(place, "state: open", "<<: {state: bogus}")
+    before = place.ticket_bytes()
+    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    assert told.document["errors"] == [
+        f"default: {name} `state` is none of open, closed; write open or closed; until then it is left alone"
+    ]
+    assert place.ticket_bytes() == before
+
+
 def test_without_a_state_it_is_neither(place: Place, tmp_path: Path) -> None:
     """A misspelt name of the field is no state at all."""
     name = change(place, "state: open", "sate: closed")

@@ -144,7 +144,7 @@ def test_what_was_assumed_once_holds_in_later_runs(place: Place, tmp_path: Path)
     run(place, scan)
     told = run(place, scan, NOW + DAY)
     assert told["warnings"] == [
-        "scan 1.2.0 was recorded before as taken at 2026-05-03 06:00 (--taken-at TIME moves it); "
+        "scan 1.2.0 was recorded before as taken at 2026-05-03 06:00 (--record-only --taken-at TIME moves it); "
         "this is how things stand after the last scan"
     ]
     assert written(told) == {}
@@ -157,11 +157,12 @@ def test_what_was_assumed_once_holds_in_later_runs(place: Place, tmp_path: Path)
 def test_a_scan_moves_to_the_time_that_it_is_given(place: Place, tmp_path: Path) -> None:
     scan = silent(tmp_path / "1.2.0")
     run(place, scan)
-    told = run(place, scan, NOW + DAY, taken_at=NOW - DAY)
+    told = run(place, scan, NOW + DAY, record_only=True, taken_at=NOW - DAY)
     assert told["warnings"] == ["scan 1.2.0 was recorded before and moves from 2026-05-03 06:00 to 2026-05-02 06:00"]
     assert times(place) == {"1.2.0": "2026-05-02 06:00"}
     assert seen_first(place) == {"2026-05-02 06:00"}
-    assert written(run(place, scan, NOW + 2 * DAY)) == {}
+    run(place, scan, NOW + 2 * DAY)  # what is due is due earlier
+    assert written(run(place, scan, NOW + 3 * DAY)) == {}
     assert [p for p in place.history.iterdir() if p.name.startswith(".aside")] == []
 
 
@@ -204,7 +205,7 @@ def test_a_scan_that_moved_here_moves_in_another_copy(place: Place, tmp_path: Pa
     run(place, scan)
     other = place.copy(tmp_path / "other")
     ground = Kept({"history": place.history}).ids()
-    run(place, scan, NOW + DAY, taken_at=NOW - DAY)
+    run(place, scan, NOW + DAY, record_only=True, taken_at=NOW - DAY)
     unite(Kept({"history": other.history}), Kept({"history": place.history}), ground)
     assert times(other) == times(place) == {"1.2.0": "2026-05-02 06:00"}
     assert seen_first(other) == {"2026-05-02 06:00"}
@@ -213,21 +214,68 @@ def test_a_scan_that_moved_here_moves_in_another_copy(place: Place, tmp_path: Pa
 def test_a_try_moves_nothing(place: Place, tmp_path: Path) -> None:
     scan = silent(tmp_path / "1.2.0")
     run(place, scan)
-    told = run(place, scan, NOW + DAY, taken_at=NOW - DAY, dry_run=True)
+    told = run(place, scan, NOW + DAY, taken_at=NOW - DAY, record_only=True, dry_run=True)
     assert "would move from 2026-05-03 06:00 to 2026-05-02 06:00" in told["warnings"][0]
     assert told["scan"]["taken_at"] == (NOW - DAY).isoformat()
     assert times(place) == {"1.2.0": "2026-05-03 06:00"}
 
 
-def test_a_scan_moves_before_others_only_as_one_of_the_past(place: Place, tmp_path: Path) -> None:
+def test_an_ordinary_run_moves_nothing_whatever_time_a_pipeline_passes(place: Place, tmp_path: Path) -> None:
+    scan = silent(tmp_path / "1.0")
+    run(place, scan, taken_at=NOW - 3 * DAY)
+    told = run(place, scan, NOW + DAY, taken_at=NOW + DAY)
+    assert told["warnings"] == [
+        "scan 1.0 was recorded before as taken at 2026-04-30 06:00 (--record-only --taken-at TIME moves it); "
+        "this is how things stand after the last scan"
+    ]
+    assert written(told) == {}
+    assert times(place) == {"1.0": "2026-04-30 06:00"}
+
+
+def test_a_scan_moves_before_others(place: Place, tmp_path: Path) -> None:
     first, second = silent(tmp_path / "1.0"), silent(tmp_path / "1.1", 2)
     run(place, first, taken_at=NOW - 3 * DAY)
     run(place, second)
-    with pytest.raises(InputError, match=r"before the last recorded scan .*--record-only"):
-        run(place, second, taken_at=NOW - 4 * DAY)
-    assert list(times(place)) == ["1.0", "1.1"]
     run(place, second, taken_at=NOW - 4 * DAY, record_only=True)
     assert list(times(place)) == ["1.1", "1.0"]
+
+
+def test_a_scan_that_moves_past_others_is_checked_against_them(place: Place, tmp_path: Path) -> None:
+    """It was accepted in its place; after a scan with far more it would look like a great week."""
+    old = silent(tmp_path / "1.0", 20)
+    run(place, old, taken_at=NOW - 9 * DAY)
+    run(place, silent(tmp_path / "1.1", 400), taken_at=NOW - 2 * DAY)
+    with pytest.raises(UnsafeError, match="400 to 20"):
+        run(place, old, NOW, record_only=True, taken_at=NOW - DAY)
+    assert [p.label for p in History(place.history).trail("main")] == ["1.1"]
+    assert place.belief().known.height == 400
+    told = run(place, old, NOW, record_only=True, accept_drop=True, taken_at=NOW - 9 * DAY)
+    assert "moves from 2026-05-02 06:00 to 2026-04-24 06:00" in told["warnings"][0]
+    assert [p.label for p in History(place.history).trail("main")] == ["1.0", "1.1"]
+
+
+def test_a_scan_is_not_lost_where_a_run_is_killed_while_it_moves(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = silent(tmp_path / "1.0", 3)
+    run(place, scan, taken_at=NOW - 3 * DAY)
+    real = Path.replace
+
+    def killed(path: Path, target: Path) -> Path:
+        if ".aside" in str(path) and Path(target).parent.name == "snapshots":
+            raise KeyboardInterrupt
+        return real(path, target)
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(place, scan, NOW, record_only=True, taken_at=NOW - 5 * DAY)
+    monkeypatch.undo()
+    assert times(place) == {"1.0": "2026-04-30 06:00"}
+    told = run(place, silent(tmp_path / "1.1", 4), NOW)
+    assert (told["diff"]["previous"], told["diff"]["new"]) == (3, 1)
+    run(place, scan, NOW, record_only=True, taken_at=NOW - 5 * DAY)
+    assert times(place) == {"1.0": "2026-04-28 06:00", "1.1": "2026-05-03 06:00"}
+    assert len(list((place.history / "snapshots").iterdir())) == 2
 
 
 def test_a_scan_that_was_set_aside_is_not_let_in_by_moving(place: Place, tmp_path: Path) -> None:
@@ -247,7 +295,7 @@ def test_a_moved_scan_is_not_let_in_where_it_is_suspect(place: Place, tmp_path: 
     run(place, silent(tmp_path / "1.1", 30), taken_at=NOW - DAY)
     for at in (NOW, NOW + DAY):
         with pytest.raises(UnsafeError, match="30 to 5"):
-            run(place, silent(tmp_path / "1.2", 5), NOW + DAY, taken_at=at)
+            run(place, silent(tmp_path / "1.2", 5), NOW + DAY, record_only=True, taken_at=at)
     assert times(place) == {"1.1": "2026-05-02 06:00", "1.2": "2026-05-04 06:00"}
     assert len(History(place.history).trail("main")) == 1
 
@@ -255,18 +303,16 @@ def test_a_moved_scan_is_not_let_in_where_it_is_suspect(place: Place, tmp_path: 
 def test_a_scan_that_was_accepted_stays_so_when_it_moves(place: Place, tmp_path: Path) -> None:
     run(place, silent(tmp_path / "1.1", 30), taken_at=NOW - DAY)
     run(place, silent(tmp_path / "1.2", 5), accept_drop=True)
-    run(place, silent(tmp_path / "1.2", 5), NOW + DAY, taken_at=NOW - DAY / 2)
+    run(place, silent(tmp_path / "1.2", 5), NOW + DAY, record_only=True, taken_at=NOW - DAY / 2)
     assert [f"{p.label} {p.taken_at:%d %H:%M}" for p in History(place.history).trail("main")] == [
         "1.1 02 06:00", "1.2 02 18:00",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("is_told", [False, True])
-def test_applying_a_plan_moves_a_scan_only_if_a_person_said_when(place: Place, tmp_path: Path, is_told: bool) -> None:
+def test_applying_a_plan_moves_nothing(place: Place, tmp_path: Path) -> None:
     scan, settings = silent(tmp_path / "1.2.0"), config.load(place.folder / "triagebot.yaml")
-    made = Options(now=NOW, dry_run=True, taken_at=NOW - DAY if is_told else None)
-    _, file = app.make_plan_file(settings, scan, made)
+    _, file = app.make_plan_file(settings, scan, Options(now=NOW, dry_run=True, taken_at=NOW - DAY))
     run(place, scan, NOW + DAY)
     (tmp_path / "plan.json").write_bytes(msgspec.json.encode(file))
     app.apply_plan_file(settings, tmp_path / "plan.json", Options(now=NOW + DAY))
-    assert times(place) == {"1.2.0": "2026-05-02 06:00" if is_told else "2026-05-04 06:00"}
+    assert times(place) == {"1.2.0": "2026-05-04 06:00"}

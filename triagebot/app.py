@@ -35,7 +35,7 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan on disk: what to do, and the scan that it was made from. `is_told`: a person said when it was taken."""
+    """A plan on disk: what to do, and the scan that it was made from."""
 
     schema: int
     scan: str
@@ -46,7 +46,6 @@ class PlanFile:
     now: datetime
     accept_drop: bool
     plan: Plan
-    is_told: bool = False
 
 
 def run(config: Config, path: Path | None, options: Options) -> Told:
@@ -120,7 +119,7 @@ def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, 
     scan = loaded.scan
     file = PlanFile(
         PLAN_VERSION, str(path.resolve()), loaded.content, scan.label, scan.stream, scan.taken_at, options.now,
-        options.accept_drop, plan, options.taken_at is not None,
+        options.accept_drop, plan,
     )  # fmt: skip
     return _told(config, history, replace(options, dry_run=True), loaded, view, plan, []), file
 
@@ -185,7 +184,6 @@ def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
     loaded = read(config, Path(file.scan), options)
     if loaded.content != file.content:
         raise InputError(file.scan, "the scan is not what the plan was made from", "make the plan again")
-    options = replace(options, taken_at=file.taken_at if file.is_told else None)
     return _done(config, loaded, options, replace(file.plan, refused=""))
 
 

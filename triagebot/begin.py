@@ -157,8 +157,10 @@ def steps(begun: Begun, place: Place, base: Path) -> list[str]:
 def _argument(begun: Begun, scan: str) -> str:
     """A scan as `run` takes it. Of several, each with its day: what their reports say of it may be something else."""
     day = day_of(Path(scan).name) if begun.older else ""
+    same = [s for s in (*begun.older, begun.scan) if day_of(Path(s).name) == day]
+    nth = f"T00:{same.index(scan):02}" if len(same) > 1 else ""  # several of one day keep their order
     is_past = "" < day <= begun.today  # where the day has begun that is still to come in UTC, `run` would refuse it
-    return f"{shlex.quote(scan)} --taken-at {day}" if is_past else shlex.quote(scan)
+    return f"{shlex.quote(scan)} --taken-at {day}{nth}" if is_past else shlex.quote(scan)
 
 
 def origin(base: Path) -> str:

@@ -105,14 +105,11 @@ def _told(scans: Sequence[Path], every: Sequence[Path], pattern: str = "") -> La
 
 
 def _pattern(scans: Sequence[Path]) -> str:
-    """Names with a date in the same place; what would have to be quoted is left open."""
-    before, day, after = (
-        _DATE.split(_stem(scans[-1]), maxsplit=1) if all(day_of(p.name) for p in scans) else ("", "", "")
-    )
-    if not day:
+    """Names that are the same but for their dates; what would have to be quoted is left open."""
+    if not all(day_of(p.name) for p in scans) or len({_undated(p) for p in scans}) != 1:
         return NUMBERED
-    plain = re.fullmatch(r"[A-Za-z0-9._-]*", before + after)
-    return f"{before}{_DAY}{after}" if plain else f"*{_DAY}*"
+    parts = _DATE.split(_stem(scans[-1]))[::2]
+    return _DAY.join(parts) if re.fullmatch(r"[A-Za-z0-9._-]*", "".join(parts)) else f"*{_DAY}*"
 
 
 def _is_alias(path: Path, folder: Path) -> bool:

@@ -36,7 +36,8 @@ def compare(settings: File[Settings] | None, teams: File[TeamFile], rules: Seque
 def _mapping(value: Any, name: str) -> Mapping[str, Mapping[str, Any]]:
     """The mappings in a mapping of the file; what is none has been told already."""
     told = value.get(name) if isinstance(value, dict) else None
-    return {k: v for k, v in told.items() if isinstance(v, dict)} if isinstance(told, dict) else {}
+    texts = told.items() if isinstance(told, dict) else ()
+    return {k: v for k, v in texts if isinstance(k, str) and isinstance(v, dict)}
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

@@ -1,12 +1,12 @@
 """Takes a scan into the history: once, in its place among the others, and not if it is suspect.
 
-A scan that was recorded with a wrong time moves when a person says when it was taken: it is then taken in like a
-new one.
+A scan that was recorded with a wrong time moves when a person takes it in with `--record-only` and says when it was
+taken: it is then taken in like a new one. No ordinary run moves one: a pipeline may tell its own time with each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -26,14 +26,15 @@ from triagebot.suspicion import suspicion
 def record(config: Config, history: History, loaded: Loaded, options: Options) -> tuple[State, pl.DataFrame]:
     """Take the scan into the history, once, unless it is suspect; (state after it, coverage of the last scan).
 
-    `options.taken_at`: what a person said; a scan that was recorded as taken at another time moves.
+    `options.taken_at`: what a person said; with `record_only`, a scan that was recorded as taken at another time moves.
     Raises `UnsafeError` for a scan that is quarantined.
     """
     scope = diff.Scope(config.inventory, config.settings.retire_after, options.end_stream)
     name = snapshot_name(loaded.scan, loaded.content)
     recorded = {s.name: s for s in history.snapshots(options.stream)}
     held = recorded.get(name)
-    moved = held if held and options.taken_at not in (None, held.taken_at) else None
+    is_other = held is not None and options.taken_at not in (None, held.taken_at)
+    moved = held if is_other and options.record_only else None
     if moved:
         del recorded[name]
         held = None
@@ -53,7 +54,8 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         return _imported(history, loaded, snapshot, last, options, held, moved)
     before = history.state(options.stream, keep_cache=not (options.dry_run or moved), without=name if moved else "")
     if held and held.accepted:
-        when = f" as taken at {held.taken_at:%Y-%m-%d %H:%M} (--taken-at TIME moves it)" if loaded.assumed else ""
+        moves = f" as taken at {held.taken_at:%Y-%m-%d %H:%M} (--record-only --taken-at TIME moves it)"
+        when = moves if loaded.assumed or is_other else ""
         loaded.notes.append(
             f"scan {scan.label} was recorded before{when}; this is how things stand after the last scan"
         )
@@ -64,7 +66,7 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
             f"({before.last.label}, {before.last.taken_at:%Y-%m-%d %H:%M})",
             "pass --record-only to import an older scan, or --taken-at to say when it was taken",
         )  # fmt: skip
-    trusted = options.accept_drop or options.end_stream or bool(moved and moved.accepted)
+    trusted = options.accept_drop or options.end_stream or (moved is not None and _follows(moved, snapshot, recorded))
     reasons = () if trusted else suspicion(before.belief, scan, config.settings.drop_fraction).reasons
     if not options.dry_run:
         history.record(scan, scope, loaded.content, reasons, anew=bool(moved))
@@ -109,6 +111,12 @@ def _imported(
     )
     step = diff.advance(Belief.nothing(), loaded.scan)
     return State(step.belief, step.changes, step.arithmetic, snapshot), loaded.scan.coverage
+
+
+def _follows(before: Snapshot, now: Snapshot, others: Mapping[str, Snapshot]) -> bool:
+    """Whether an accepted scan still comes after the one that it was accepted after: it is as plausible there."""
+    places = [[s.name for s in others.values() if s.accepted and s.order < one.order] for one in (before, now)]
+    return before.accepted and places[0] == places[1]
 
 
 def _moved(before: Snapshot, now: Snapshot, options: Options) -> str:

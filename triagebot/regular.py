@@ -13,6 +13,7 @@ from itertools import pairwise
 
 _ENOUGH = 5
 """So few pauses between runs tell no habit."""
+_A_WEEK = timedelta(days=7)
 _LOOKED_AT = 20
 _TWO_WEEKENDS = 14
 """After so many pauses the second longest is a weekend, where there are runs on working days only."""
@@ -40,6 +41,8 @@ def missed(days: Iterable[date], since: date) -> Gap | None:
         pause = pauses[at]
         if pause.next < since:
             return None
+        if pause.last - known[0] < _A_WEEK:  # nobody has seen a weekend yet
+            continue
         usual = sorted(p.usual for p in pauses[max(0, at - _LOOKED_AT) : at])[-2 if at >= _TWO_WEEKENDS else -1]
         if pause.usual > _TOO_LONG * usual:
             return Gap(pause.last, pause.next, usual)

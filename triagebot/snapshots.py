@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -17,6 +18,9 @@ from triagebot.errors import InputError
 from triagebot.folder import Folder, read_json
 from triagebot.identity import inventory_image
 from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Scan, empty
+
+_FORMER = ".former"
+"""What a scan that moves is called until it stands anew: whoever is killed in between loses nothing."""
 
 _TABLES = ("occurrences", "coverage", "aliases", "ratings")
 
@@ -59,9 +63,12 @@ class Snapshots:
         """The recorded scans of a stream, or all; in their order, the oldest first."""
         found = []
         for meta in self.folder.glob("*/meta.json"):
+            name = meta.parent.name.removesuffix(_FORMER)
+            if meta.parent != self._place(name):
+                continue
             told = read_json(meta)
             snapshot = Snapshot(
-                meta.parent.name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
+                name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
                 not told["reasons"] or (meta.parent / "accepted").exists(), tuple(told["reasons"]),
                 _scope(told["scope"]),
             )  # fmt: skip
@@ -71,7 +78,7 @@ class Snapshots:
 
     def store(self, name: str, scan: Scan, scope: Scope, reasons: Sequence[str]) -> None:
         """Write a scan under its name, aside and then renamed; one of that name is replaced."""
-        target = self.folder / name
+        target, former = self.folder / name, self.folder / f"{name}{_FORMER}"
         aside = self._files.aside("snapshot")
         aside.mkdir(parents=True)
         for table in _TABLES:
@@ -82,19 +89,24 @@ class Snapshots:
         }  # fmt: skip
         (aside / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
         target.parent.mkdir(parents=True, exist_ok=True)
-        former = self._files.aside("snapshot")
-        if target.exists():  # killed between the two, whoever runs the scan again records it
+        if target.exists():
+            shutil.rmtree(former, ignore_errors=True)
             target.replace(former)
         aside.replace(target)
         shutil.rmtree(former, ignore_errors=True)
 
+    def _place(self, name: str) -> Path:
+        """Where a scan lies; under its former name, if a run was killed while it moved."""
+        folder = self.folder / name
+        return folder if folder.exists() else self.folder / f"{name}{_FORMER}"
+
     def accept(self, name: str) -> None:
         """Promote a quarantined scan."""
-        self._files.write(self.folder / name / "accepted", "accepted\n")
+        self._files.write(self._place(name) / "accepted", "accepted\n")
 
     def read(self, snapshot: Snapshot) -> Scan:
         """A recorded scan, read back. Raises `InputError` where it cannot be."""
-        folder = self.folder / snapshot.name
+        folder = self._place(snapshot.name)
         try:
             occurrences, coverage, aliases = (pl.read_parquet(folder / f"{t}.parquet") for t in _TABLES[:3])
             rated = folder / "ratings.parquet"  # not in snapshots of the first release

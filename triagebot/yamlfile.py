@@ -84,6 +84,8 @@ def opened(path: Path, model: type[M]) -> File[M]:
         mark = getattr(error, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark else place
         return File(path, unread=ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}"))
+    except (ValueError, RecursionError) as error:  # a number that is none, `!!int x`
+        return File(path, unread=ConfigError(place, f"no valid YAML: {error}"))
     file: File[M] = File(path, value, root=root)
     file.faults = {(_line(root, place), _told(place, value, said), "") for place, said in model.cross_faults(value)}
     try:

@@ -31,7 +31,9 @@ ConfigOption = Annotated[
 Label = Annotated[str, typer.Option(help="The scan's name; default: the name of its folder or file.")]
 TakenAt = Annotated[
     str,
-    typer.Option(help="When the scan was taken (ISO 8601), for reports that do not say; moves one that is recorded."),
+    typer.Option(
+        help="When the scan was taken (ISO 8601), if reports do not say; with --record-only, of a recorded one too."
+    ),
 ]
 Stream = Annotated[str, typer.Option(help="A separate line (release branch, environment) with its own tickets.")]
 Now = Annotated[str, typer.Option(help="Pretend that it is this time; for tests and imports.")]

@@ -118,5 +118,5 @@ def _number(history: Mapping[str, Any]) -> int:
 
 def _changes(history: Mapping[str, Any], field: str) -> bool:
     """Whether a field was given a value."""
-    items = history.get("items") or ()
+    items = [item for item in history.get("items") or () if item]
     return any(str(i.get("field", "")).lower() == field and (i.get("to") or i.get("toString")) for i in items)

@@ -42,7 +42,7 @@ def parsed(data: bytes) -> tuple[Front, str]:
     try:
         found = _FRONT.match(data.decode("utf-8-sig"))
         front = yaml.safe_load(found["front"]) if found else None
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise FrontError(f"cannot be read: {str(error).splitlines()[0]}") from error
     if not found or not isinstance(front, dict):
         raise FrontError("cannot be read: no YAML front matter")
@@ -62,7 +62,10 @@ def _misspelt(text: str, front: Front, name: str, words: tuple[str, ...]) -> Fro
     if name not in front:
         return FrontError(f"has no `{name}:` at its top", f"write {either}; until then it is left alone")
     root: Any = yaml.compose(text, Loader=yaml.SafeLoader)
-    key, value = next(pair for pair in reversed(root.value) if pair[0].value == name)
+    pairs = [pair for pair in root.value if pair[0].value == name]
+    if not pairs:  # it comes from elsewhere: `<<: *anchor`
+        return FrontError(f"`{name}` is none of {', '.join(words)}", f"write {either}; until then it is left alone")
+    key, value = pairs[-1]
     said = text[value.start_mark.index : value.end_mark.index].partition("\n")[0][:40]
     near = suggest(str(front[name]).lower(), words)
     return FrontError(
