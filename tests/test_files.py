@@ -310,6 +310,17 @@ def test_good_files_are_read(tmp_path: Path) -> None:
     assert config.inventory == {Image("docker.io/library/nginx", ""), Image("registry:5000/a", "1")}
 
 
+def test_what_stands_twice_is_told_for_yaml_takes_the_last_without_a_word() -> None:
+    text = "teams:\n  ops: {name: Ops, name: Again}\n  ops: {name: Ops2}\nunowned: ops\n"
+    assert faults("rules/teams.yaml", text) == [
+        "rules/teams.yaml:2: 'name' stands twice, and the first is passed over",
+        "rules/teams.yaml:3: 'ops' stands twice, and the first is passed over",
+    ]
+    assert faults("rules/priority.yaml", "rules: []\nrules: []\n") == [
+        "rules/priority.yaml:2: 'rules' stands twice, and the first is passed over"
+    ]
+
+
 def test_names_that_are_numbers_are_told_with_the_other_faults() -> None:
     Path("triagebot.yaml").write_text("trackers: {1: {type: local, path: p}}\nsummary: {tracker: x, weekday: 3}\n")
     with pytest.raises(ConfigError) as caught:

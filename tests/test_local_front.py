@@ -76,6 +76,17 @@ def test_a_misspelt_word_that_stands_elsewhere_is_named_too(place: Place, tmp_pa
     assert place.ticket_bytes() == before
 
 
+@pytest.mark.parametrize("field", ["closed-as", "closedas", "Closed_As", "closed as"])
+def test_a_misspelt_field_is_named_and_no_decision_is_lost(place: Place, tmp_path: Path, field: str) -> None:
+    name = change(place, "state: open", f"state: closed\n{field}: not-planned")
+    before = place.ticket_bytes()
+    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    assert told.document["errors"] == [
+        f"default: {name} `{field}:` is no field; did you mean `closed_as`?; until then it is left alone"
+    ]
+    assert place.ticket_bytes() == before
+
+
 def test_without_a_state_it_is_neither(place: Place, tmp_path: Path) -> None:
     """A misspelt name of the field is no state at all."""
     name = change(place, "state: open", "sate: closed")

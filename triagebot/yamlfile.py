@@ -88,6 +88,9 @@ def opened(path: Path, model: type[M]) -> File[M]:
         return File(path, unread=ConfigError(place, f"no valid YAML: {error}"))
     file: File[M] = File(path, value, root=root)
     file.faults = {(_line(root, place), _told(place, value, said), "") for place, said in model.cross_faults(value)}
+    file.faults |= {
+        (line, f"{name!r} stands twice, and the first is passed over", "") for line, name in _twice(root, set())
+    }
     try:
         made = model.model_validate({} if value is None else value)
     except ValidationError as error:
@@ -96,6 +99,24 @@ def opened(path: Path, model: type[M]) -> File[M]:
     else:
         file.made = None if file.faults else made
     return file
+
+
+def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str]]:
+    """(line, name) of what stands twice in a mapping: YAML takes the last one without a word."""
+    if id(node) in known:  # an alias may hold itself
+        return
+    known.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item, known)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                if key.value in seen:
+                    yield key.start_mark.line + 1, key.value
+                seen.add(key.value)
+            yield from _twice(value, known)
 
 
 def read(path: Path, model: type[M]) -> M:

@@ -39,7 +39,7 @@ from triagebot.trackers.interface import (
     refuse_drift,
     splice,
 )
-from triagebot.trackers.local_front import FrontError, closed_as, names, parsed, stands_open, time
+from triagebot.trackers.local_front import MEND, FrontError, closed_as, names, parsed, stands_open, time
 
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -89,7 +89,7 @@ class LocalTracker:
             told = _marker(front)
             marker = told or self._remembered(path.name)
             if marker is None:
-                broken.append((path.name, "its `triagebot:` mapping is gone; mend or delete the file"))
+                broken.append((path.name, f"its `triagebot:` mapping is gone; {MEND}"))
             elif path.name != file_name(marker.key, marker.stream):
                 ignored.append(f"{path}: carries the marker of another ticket and is ignored")
             else:
@@ -163,7 +163,7 @@ class LocalTracker:
         told = _marker(front)
         marker = told or self._remembered(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
-            raise TrackerError(str(path), "its `triagebot:` mapping is gone", "mend or delete the file")
+            raise TrackerError(str(path), "its `triagebot:` mapping is gone", MEND)
         refuse_drift(told, stands_open(front), edit)
         if edit.content:
             _set_content(front, edit.content, marker)

@@ -22,10 +22,13 @@ _CLOSED_AS: dict[str, ClosedAs] = {
 """By the letters alone: `not planned` and `Won't fix` are said as well."""
 
 
+MEND = "mend the file (to delete it is a decision)"
+
+
 class FrontError(ValueError):
     """The top of a ticket cannot be read; `remedy` says what to do."""
 
-    def __init__(self, cause: str, remedy: str = "mend or delete the file") -> None:
+    def __init__(self, cause: str, remedy: str = MEND) -> None:
         self.cause, self.remedy = cause, remedy
         super().__init__(cause, remedy)
 
@@ -50,8 +53,11 @@ def parsed(data: bytes) -> tuple[Front, str]:
         ("state", ("open", "closed"), {"open", "closed"}),
         ("closed_as", ("done", "not-planned", "duplicate"), {*_CLOSED_AS, ""}),
     ):
-        if name == "closed_as" and stands_open(front):
-            break  # what is left there of an earlier closing says nothing
+        if name == "closed_as":
+            if stands_open(front):
+                break  # what is left there of an earlier closing says nothing
+            if name not in front and (odd := [key for key in front if _letters(key) == "closedas"]):
+                raise FrontError(f"`{odd[0]}:` is no field; did you mean `{name}`?", "until then it is left alone")
         if _letters(front.get(name)) not in letters:
             raise _misspelt(found["front"], front, name, words)
     return front, found["body"]
