@@ -17,8 +17,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.render import many
@@ -39,10 +37,9 @@ from triagebot.trackers.interface import (
     refuse_drift,
     splice,
 )
-from triagebot.trackers.local_front import MEND, FrontError, closed_as, names, parsed, stands_open, time
+from triagebot.trackers.local_front import MEND, FrontError, closed_as, names, parsed, stands_open, time, written
 
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _JOINED = ("shown", "serious", "images", "held")
 _COMMENTS = "## Comments"
 
@@ -208,11 +205,10 @@ class LocalTracker:
             raise TrackerError(str(path), f"cannot be read: {error.strerror}", "see who may read it") from error
 
     def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
-        told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
         aside = path.with_name(f".{path.name}.new")
         try:
             with aside.open("w", encoding="utf-8") as file:
-                file.write(f"---\n{told}---\n{body}")
+                file.write(written(front, body))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

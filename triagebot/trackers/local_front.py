@@ -14,6 +14,7 @@ from triagebot.model import ClosedAs
 
 Front = dict[str, Any]
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _CLOSED_AS: dict[str, ClosedAs] = {
     "done": "done", "notplanned": "not-planned", "wontfix": "not-planned", "wontdo": "not-planned",
@@ -36,12 +37,8 @@ class FrontError(ValueError):
         return f"{self.cause}; {self.remedy}"
 
 
-def parsed(data: bytes) -> tuple[Front, str]:
-    """Front matter and body. Raises `FrontError` where there is none, and where it does not say how the ticket stands.
-
-    A word that is no state is taken for neither: to close what is open, or to open what a person closed, is worse
-    than to wait for the right word.
-    """
+def split(data: bytes) -> tuple[str, Front, str]:
+    """The front matter as text and as values, and the body. Raises `FrontError` where there is none."""
     try:
         found = _FRONT.match(data.decode("utf-8-sig"))
         front = yaml.safe_load(found["front"]) if found else None
@@ -49,6 +46,22 @@ def parsed(data: bytes) -> tuple[Front, str]:
         raise FrontError(f"cannot be read: {str(error).splitlines()[0]}") from error
     if not found or not isinstance(front, dict):
         raise FrontError("cannot be read: no YAML front matter")
+    return found["front"], front, found["body"]
+
+
+def written(front: Mapping[str, Any], body: str) -> str:
+    """A ticket as text."""
+    told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
+    return f"---\n{told}---\n{body}"
+
+
+def parsed(data: bytes) -> tuple[Front, str]:
+    """Front matter and body. Raises `FrontError` where there is none, and where it does not say how the ticket stands.
+
+    A word that is no state is taken for neither: to close what is open, or to open what a person closed, is worse
+    than to wait for the right word.
+    """
+    text, front, body = split(data)
     for name, words, letters in (
         ("state", ("open", "closed"), {"open", "closed"}),
         ("closed_as", ("done", "not-planned", "duplicate"), {*_CLOSED_AS, ""}),
@@ -59,8 +72,8 @@ def parsed(data: bytes) -> tuple[Front, str]:
             if name not in front and (odd := [key for key in front if _letters(key) == "closedas"]):
                 raise FrontError(f"`{odd[0]}:` is no field; did you mean `{name}`?", "until then it is left alone")
         if _letters(front.get(name)) not in letters:
-            raise _misspelt(found["front"], front, name, words)
-    return front, found["body"]
+            raise _misspelt(text, front, name, words)
+    return front, body
 
 
 def _misspelt(text: str, front: Front, name: str, words: tuple[str, ...]) -> FrontError:
