@@ -40,7 +40,7 @@ from triagebot.trackers.interface import (
 from triagebot.trackers.local_front import MEND, FrontError, closed_as, names, parsed, stands_open, time, written
 
 _TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
-_JOINED = ("shown", "serious", "images", "held")
+_JOINED = ("shown", "serious", "images", "held", "promised")
 _COMMENTS = "## Comments"
 
 
