@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from triagebot.config import Config, strange_sources
 from triagebot.drawn import can_draw
-from triagebot.errors import TrackerError
+from triagebot.errors import TrackerError, joined
 from triagebot.history import History
 from triagebot.look import Options
 from triagebot.seen import connected
@@ -25,7 +25,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.place}: tracker {self.tracker!r}: {self.cause}; {self.remedy}"
+        return joined(f"{self.place}: tracker {self.tracker!r}: {self.cause}", self.remedy)
 
 
 def examine(config: Config, options: Options) -> list[Finding]:

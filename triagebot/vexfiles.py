@@ -30,6 +30,11 @@ def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list
     return documents, unused
 
 
+def named(base: Path, pattern: str) -> bool:
+    """Whether there is a file of this name, or one that the glob matches."""
+    return any(True for _ in _files(base, pattern))
+
+
 def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:
     asked = Path(pattern)
     folder = Path(asked.anchor) if asked.anchor else base

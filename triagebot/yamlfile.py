@@ -11,11 +11,10 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from triagebot.errors import ConfigError
-from triagebot.files import Strict, suggest
+from triagebot.errors import ConfigError, joined
+from triagebot.files import Location, Strict, suggest
 
 M = TypeVar("M", bound=Strict)
-Location = tuple[int | str, ...]
 
 _PLAIN = {
     "model_type": "should be a mapping (name: value)",
@@ -23,8 +22,16 @@ _PLAIN = {
     "dict_type": "should be a mapping (name: value)",
     "list_type": "should be a list",
     "string_type": "should be a text",
-    "date_from_datetime_parsing": "is no date; write for example 2027-01-31",
-    "date_parsing": "is no date; write for example 2027-01-31",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a number",
+    "string_too_short": "should not be empty",
+    "too_short": "should not be empty",
 }
 """What pydantic says in Python's words, in YAML's."""
 
@@ -43,13 +50,15 @@ _Loader.yaml_implicit_resolvers = {
 class File(Generic[M]):
     """A file as far as it can be read. `value`: what it holds, whether or not that is right; `made`: if it is.
 
-    `unread`: why nothing of it can be. Faults are gathered, so that those of all files can be told at once.
+    `unread`: why nothing of it can be; `absent`: likewise, where there is no file to be read: that is a fault of
+    whoever names it. Faults are gathered, so that those of all files can be told at once.
     """
 
     path: Path
     value: Any = None
     made: M | None = None
     unread: ConfigError | None = None
+    absent: str = ""
     root: Any = field(default=None, repr=False)
     faults: set[tuple[int, str, str]] = field(default_factory=set)
     """(line, what is wrong there, what to do)."""
@@ -75,11 +84,16 @@ def opened(path: Path, model: type[M]) -> File[M]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         value = _Loader(text).get_single_data()
     except FileNotFoundError:
+        said, remedy = "there is no such file", "create it, or correct the path that names it"
+        return File(path, unread=ConfigError(place, said, remedy), absent=f"there is no file {place}")
+    except OSError as error:
+        said = f"cannot be read: {error.strerror or error}"
         return File(
-            path, unread=ConfigError(place, "there is no such file", "create it, or correct the path that names it")
+            path, unread=ConfigError(place, said, "correct the path, or who may read it"), absent=f"{place} {said}"
         )
-    except (OSError, UnicodeDecodeError) as error:
-        return File(path, unread=ConfigError(place, f"cannot be read: {error}"))
+    except UnicodeDecodeError as error:
+        said = f"cannot be read: byte {error.start + 1} is no UTF-8 text"
+        return File(path, unread=ConfigError(place, said, "save it as UTF-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark else place
@@ -87,9 +101,12 @@ def opened(path: Path, model: type[M]) -> File[M]:
     except (ValueError, RecursionError) as error:  # a number that is none, `!!int x`
         return File(path, unread=ConfigError(place, f"no valid YAML: {error}"))
     file: File[M] = File(path, value, root=root)
-    file.faults = {(_line(root, place), _told(place, value, said), "") for place, said in model.cross_faults(value)}
+    for fault in model.cross_faults(value):
+        first = f"; the first is in line {_line(root, fault.first)}" if fault.first else ""
+        file.fault(fault.at, f"{_told(fault.at, value, fault.said)}{first}", "")
     file.faults |= {
-        (line, f"{name!r} stands twice, and the first is passed over", "") for line, name in _twice(root, set())
+        (line, f"{name!r} stands twice, and the first (line {first}) is passed over", "")
+        for line, name, first in _twice(root, set())
     }
     try:
         made = model.model_validate({} if value is None else value)
@@ -101,8 +118,8 @@ def opened(path: Path, model: type[M]) -> File[M]:
     return file
 
 
-def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str]]:
-    """(line, name) of what stands twice in a mapping: YAML takes the last one without a word."""
+def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str, int]]:
+    """(line, name, line of the first) of what stands twice in a mapping: YAML takes the last one without a word."""
     if id(node) in known:  # an alias may hold itself
         return
     known.add(id(node))
@@ -110,12 +127,13 @@ def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str]]:
         for item in node.value:
             yield from _twice(item, known)
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                line = key.start_mark.line + 1
                 if key.value in seen:
-                    yield key.start_mark.line + 1, key.value
-                seen.add(key.value)
+                    yield line, key.value, seen[key.value]
+                seen.setdefault(key.value, line)
             yield from _twice(value, known)
 
 
@@ -136,7 +154,7 @@ def refuse(files: Iterable[File[Any]], others: Iterable[ConfigError] = ()) -> No
         (remedy,) = remedies
         raise ConfigError("", "\n".join([*map(str, alone), *(f"{p}:{n}: {said}" for p, n, said, _ in lines)]), remedy)
     if lines or alone:
-        told = [f"{place}:{n}: {said}{f'; {remedy}' if remedy else ''}" for place, n, said, remedy in lines]
+        told = [joined(f"{place}:{n}: {said}", remedy) for place, n, said, remedy in lines]
         raise ConfigError("", "\n".join([*map(str, alone), *told]))
 
 
@@ -173,7 +191,7 @@ def _line(root: Any, location: Location) -> int:
 
 def _untagged(location: Location) -> list[int | str]:
     """Where a fault lies in the file, without the steps that only the models have."""
-    steps = [step for step in location if step not in ("function-after", "function-before")]
+    steps = [step for step in location if step not in ("function-after", "function-before", "[key]")]
     in_tracker = len(steps) > 3 and steps[0] == "trackers"
     return steps[:2] + steps[3:] if in_tracker else steps
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,7 +12,8 @@ from pydantic import (
 )
 from pydantic import field_validator as checks
 
-from triagebot.files.words import Duration, Strict, Texts, suggest
+from triagebot.errors import joined
+from triagebot.files.words import Day, Duration, Fault, Priority, Strict, Texts, suggest
 from triagebot.model import SEVERITIES
 
 TEXT_FIELDS = (
@@ -42,7 +42,7 @@ class Rule(Strict):
 
     id: str = Field(min_length=1)
     when: dict[str, Any]
-    priority: str = Field(pattern=r"^P\d$")
+    priority: Priority
     due: Duration | None = None
     action: Literal["ticket", "attach", "report", "ignore"]
     because: str
@@ -52,7 +52,7 @@ class Rule(Strict):
     def _known(cls, when: dict[str, Any]) -> dict[str, Any]:
         faults = list(_when_faults(when))
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError(joined(*faults))
         return when
 
     @property
@@ -100,7 +100,7 @@ def _field_faults(name: str, value: Any) -> list[str]:
 def _severities(value: list[str]) -> list[str]:
     odd = [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in value if v not in SEVERITIES]
     if odd:
-        raise ValueError("; ".join(odd))
+        raise ValueError(joined(*odd))
     return value
 
 
@@ -120,7 +120,7 @@ class Exemption(Strict):
     kind: Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
     reason: str = Field(min_length=1)
     approved_by: str = Field(min_length=1)
-    expires: date | None = None
+    expires: Day | None = None
     url: str = ""
 
     @model_validator(mode="after")
@@ -141,12 +141,14 @@ class RuleFile(Strict):
     rules: list[Rule] = []
     exceptions: list[Exemption] = []
 
-    @checks("rules")
     @classmethod
-    def _distinct(cls, rules: list[Rule]) -> list[Rule]:
-        seen: set[str] = set()
-        for rule in rules:
-            if rule.id in seen:
-                raise ValueError(f"rule {rule.id!r} stands twice")
-            seen.add(rule.id)
-        return rules
+    def cross_faults(cls, value: Any) -> list[Fault]:
+        """Rules whose id another one before them has: of the two nobody could tell which one decided."""
+        listed = value.get("rules") if isinstance(value, dict) else None
+        seen: dict[str, int] = {}
+        faults: list[Fault] = []
+        for at, rule in enumerate(listed if isinstance(listed, list) else ()):
+            named = rule.get("id") if isinstance(rule, dict) else None
+            if isinstance(named, str) and seen.setdefault(named, at) != at:
+                faults.append(Fault(("rules", at, "id"), "stands twice", ("rules", seen[named], "id")))
+        return faults
