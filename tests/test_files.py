@@ -300,6 +300,7 @@ def test_what_is_wanted_is_told_in_words(name: str, text: str, said: str) -> Non
         ("a: \tx\n\tb: 1\n", r"triagebot.yaml:\d: no valid YAML: .+"),
         ("a: !!python/object:os.system {}\n", r"triagebot.yaml:1: no valid YAML: .+"),
         ("a: *nowhere\n", r"triagebot.yaml:1: no valid YAML: .+"),
+        ("a: 1\nb: &b [1, {c: *b}]\n", r"triagebot.yaml:2: no valid YAML: what an alias names holds the alias"),
         ("a: 0b_\n", r"triagebot.yaml: no valid YAML: .+"),
         ("a: !!int x\n", r"triagebot.yaml: no valid YAML: .+"),
         ("- 1\n", r"triagebot.yaml:1: .+"),

@@ -213,7 +213,9 @@ class _Planner:
                     Cause.NOT_SHOWN_BEFORE,
                     "there is something that this ticket did not show when it was closed",
                 )
-            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired"
+            is_over = ticket.closed_as == "duplicate" and ticket.duplicate_open is False
+            original = "the ticket that it is a duplicate of is closed, and its findings are still there"
+            return Cause.DECISION_EXPIRED, original if is_over else "the decision not to act on it has expired"
         closed_at = ticket.closed_at or self.policy.now
         before = {image.rpartition(".")[2] for image in ticket.marker.images}
         after = {image.rpartition(".")[2] for image in draft.images}

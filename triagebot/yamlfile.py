@@ -82,6 +82,7 @@ def opened(path: Path, model: type[M]) -> File[M]:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_endless(root, [])
         value = _Loader(text).get_single_data()
     except FileNotFoundError:
         said, remedy = "there is no such file", "create it, or correct the path that names it"
@@ -116,6 +117,16 @@ def opened(path: Path, model: type[M]) -> File[M]:
     else:
         file.made = None if file.faults else made
     return file
+
+
+def _refuse_endless(node: Any, above: list[Any]) -> None:
+    """Raises where something holds itself, by an alias: whoever walks through it would come to no end."""
+    if any(node is one for one in above):
+        raise yaml.MarkedYAMLError(problem="what an alias names holds the alias", problem_mark=node.start_mark)
+    parts = node.value if isinstance(node, yaml.SequenceNode | yaml.MappingNode) else ()
+    for part in parts:
+        for inner in part if isinstance(part, tuple) else (part,):
+            _refuse_endless(inner, [*above, node])
 
 
 def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str, int]]:
