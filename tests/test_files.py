@@ -64,9 +64,9 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         "{id: c, when: [], priority: P1, due: 3x, action: ticket, because: x}",
     )
     said = faults("rules/priority.yaml", text + "exeptions: []\n")
-    assert re.fullmatch("rules/priority.yaml:5: rule 'c': should be a mapping .+", said.pop(7))
+    assert re.fullmatch("rules/priority.yaml:5: rule 'c': when: should be a mapping .+", said.pop(7))
     assert said == [
-        "rules/priority.yaml:3: rule 'kev': action: input should be 'ticket', 'attach', 'report' or 'ignore'; "
+        "rules/priority.yaml:3: rule 'kev': action: should be 'ticket', 'attach', 'report' or 'ignore'; "
         "did you mean 'ticket'?",
         "rules/priority.yaml:3: rule 'kev': unknown field 'dew'; did you mean 'due'?",
         "rules/priority.yaml:3: rule 'kev': unknown field 'epps'; did you mean 'epss'? "
@@ -132,11 +132,11 @@ def test_faults_of_the_settings() -> None:
     said = "\n".join(faults("triagebot.yaml", text))
     for fault in (
         r"triagebot.yaml:1: unknown field 'hstory'; did you mean 'history'\?",
-        r"triagebot.yaml:2: unknown field 'new_ticket'; did you mean 'new_tickets'\?",
-        r"triagebot.yaml:2: .*writes: input should be greater than or equal to 0",
+        r"triagebot.yaml:2: limits: unknown field 'new_ticket'; did you mean 'new_tickets'\?",
+        r"triagebot.yaml:2: limits: writes: should be greater than or equal to 0",
         r"triagebot.yaml:3: done_grace: 14 is no duration; write for example 12h, 3d or 2w",
         r"triagebot.yaml:5: tracker 'default': unknown field 'pth'; did you mean 'path'\?",
-        r"triagebot.yaml:6: group_by: input should be 'image' or 'upgrade'",
+        r"triagebot.yaml:6: group_by: should be 'image' or 'upgrade'",
         r"triagebot.yaml:7: asset 1: unknown field 'ass'; did you mean 'as'\?",
         r"triagebot.yaml:7: asset 1: field 'as' is missing",
     ):
@@ -152,7 +152,7 @@ def test_all_faults_of_a_team_file_are_listed() -> None:
     said = "\n".join(faults("rules/teams.yaml", text))
     for fault in (
         r"rules/teams.yaml:2: team 'dns': unknown field 'nam'; did you mean 'name'\?",
-        r"rules/teams.yaml:3: team 'platform': assignees: should be a list",
+        r"rules/teams.yaml:3: team 'platform': assignees: should be a list; write \[bob\]",
         r"rules/teams.yaml:4: unowned: no team 'platfrom'; did you mean 'platform'\?",
         r"rules/teams.yaml:6: .*no team 'dsn'; did you mean 'dns'\?",
         r"rules/teams.yaml:7: image 2: give either 'match' or 'chart'",
@@ -176,7 +176,7 @@ def test_all_faults_of_an_exceptions_file_are_listed() -> None:
     )
     said = faults("rules/priority.yaml", text)
     assert [line.partition(" ")[0] for line in said] == [f"rules/priority.yaml:{n}:" for n in (2, 3, 3, 4, 5)]
-    assert "kind: input should be 'accepted-risk'" in said[0]
+    assert "kind: should be 'accepted-risk'" in said[0]
     assert said[0].endswith("; did you mean 'accepted-risk'?")
     assert any("unknown field 'sorce_package'; did you mean 'source_package'?" in line for line in said[1:3])
     assert "severity: there is no severity 'hihg'; did you mean 'high'?" in said[3]
@@ -266,18 +266,42 @@ def test_a_rule_that_stands_twice_is_told_with_the_other_faults() -> None:
         ("triagebot.yaml", "trackers: {default: {type: jira, url: x, project: NET}}",
          "tracker 'default': url: 'x' is no address; write it in full, for example https://jira.example.com"),
         ("triagebot.yaml", "trackers: {default: {type: jira, url: 'http://x', project: NET, priorities: {p1: High}}}",
-         "tracker 'default': p1: 'p1' is no priority; write P0 (the most urgent) to P9, for example P1"),
+         "tracker 'default': priorities: p1: 'p1' is no priority; write P0 (the most urgent) to P9, for example P1"),
         ("triagebot.yaml", "summary: {tracker: default, repo: acme}",
-         "repo: 'acme' is no repository; write owner/name, for example acme/platform"),
+         "summary: repo: 'acme' is no repository; write owner/name, for example acme/platform"),
         ("triagebot.yaml", "summary: {tracker: default, project: [NET]}",
-         "project: ['NET'] is no key of a Jira project; write it in capital letters, for example NET"),
-        ("triagebot.yaml", "summary: {tracker: default, title: ''}", "title: should not be empty"),
+         "summary: project: ['NET'] is no key of a Jira project; write it in capital letters, for example NET"),
+        ("triagebot.yaml", "summary: {tracker: default, title: ''}", "summary: title: should not be empty"),
+        ("triagebot.yaml", "image_paths: 3", "image_paths: should be a text, or a list of texts"),
+        ("triagebot.yaml", "severity_sources: nvd", "severity_sources: should be a list; write [nvd]"),
+        ("triagebot.yaml", "history: 3", "history: should be a text; put it in quotes"),
+        ("triagebot.yaml", "trackers: {n: }", "tracker 'n': should be a mapping (name: value)"),
+        ("triagebot.yaml", "trackers: {j: {type: jira, url: 'http://x', project: NET, transitions: {opne: x}}}",
+         "tracker 'j': transitions: opne: should be 'open', 'done', 'not-planned' or 'duplicate'; "
+         "did you mean 'open'?"),
+        ("triagebot.yaml", "trackers: {g: {type: github, repo: a/b, app: {id: 1, kee: x}}}",
+         "tracker 'g': app: unknown field 'kee'"),
         ("triagebot.yaml", "retire_after: some", "retire_after: should be a whole number"),
         ("triagebot.yaml", "retire_after: 1.5", "retire_after: should be a whole number"),
         ("triagebot.yaml", "drop_fraction: half", "drop_fraction: should be a number"),
         ("triagebot.yaml", "trackers: {default: {type: github, repo: a/b, public: maybe}}",
          "tracker 'default': public: should be true or false"),
         ("rules/teams.yaml", "teams: {}\nunowned: x", "teams: should not be empty"),
+        ("rules/teams.yaml", "teams: {1: {}}\nunowned: x", "team 1: should be a text; put it in quotes"),
+        ("rules/teams.yaml", "teams: {web: [x]}\nunowned: web", "team 'web': should be a mapping (name: value)"),
+        ("rules/teams.yaml", "teams: {a: {labels: [1]}}\nunowned: a",
+         "team 'a': labels: should be a text; put it in quotes"),
+        ("rules/teams.yaml", "teams: {a: {repo: a/b, project: NET, nam: x}}\nunowned: a",
+         "team 'a': give either 'repo' (GitHub) or 'project' (Jira)"),
+        ("rules/teams.yaml", "unowned: x\nteams: {abc: {}}", "unowned: no team 'x'; name one of `teams:`"),
+        ("rules/priority.yaml", "rules: [{id: a, when: , priority: P1, action: ticket, because: x}]",
+         "rule 'a': when: should be a mapping (name: value)"),
+        ("rules/priority.yaml", "rules: [{id: a, when: {age: 3d}, priority: P1, action: ticket, because: x}]",
+         "rule 'a': 'age' takes a number of days, or a comparison such as '> 30', not '3d'"),
+        ("rules/priority.yaml", "rules: [{id: a, when: {}, priority: P1, action: ticket, because: yes}]",
+         "rule 'a': because: should be a text; put it in quotes"),
+        ("rules/priority.yaml", "exceptions: [{asset: [x], kind: accepted-risk, reason: r, approved_by: a}]",
+         "exception 1: an exception of kind 'accepted-risk' needs 'expires'"),
         ("rules/teams.yaml", "teams: {a: {repo: x}}\nunowned: a",
          "team 'a': repo: 'x' is no repository; write owner/name, for example acme/platform"),
         *(
@@ -399,6 +423,23 @@ def test_a_list_that_is_no_text_is_told(settings: str, name: str) -> None:
         load(None)
 
 
+def test_lines_of_the_inventory_that_are_no_images_are_told() -> None:
+    Path("triagebot.yaml").write_text("inventory: images.txt\n")
+    Path("images.txt").write_text("# ours\nnginx:1 # one\nnginx redis\n\na b: c\n")
+    with pytest.raises(ConfigError) as caught:
+        load(None)
+    assert str(caught.value).splitlines() == [
+        "images.txt:3: 'nginx redis' is no image",
+        "images.txt:5: 'a b: c' is no image; write one image a line, repository or repository:tag",
+    ]
+
+
+def test_names_that_are_numbers_are_compared_with_none() -> None:
+    Path("rules/teams.yaml").write_text("teams: {3: {}}\nunowned: x\n")
+    with pytest.raises(ConfigError, match=r"rules/teams\.yaml:2: unowned: no team 'x'"):
+        read(Path("rules/teams.yaml"), TeamFile)
+
+
 def test_a_chart_map_without_its_columns() -> None:
     Path("rules/teams.yaml").write_text(
         "teams: {dns: {}}\nunowned: dns\nchart_map: map.csv\nimages: [{chart: x, team: dns}]\n"
@@ -451,7 +492,7 @@ def test_names_that_are_numbers_are_told_with_the_other_faults() -> None:
     with pytest.raises(ConfigError) as caught:
         load(None)
     assert "triagebot.yaml:2: summary: no tracker 'x'" in str(caught.value)
-    assert "triagebot.yaml:2: weekday: " in str(caught.value)
+    assert "triagebot.yaml:2: summary: weekday: " in str(caught.value)
 
 
 def test_faults_of_all_files_are_told_at_once() -> None:
@@ -481,7 +522,7 @@ def test_faults_of_all_files_are_told_at_once() -> None:
         "triagebot.yaml:5: vex: no file matches w.json; a run only warns of it",
         "triagebot.yaml:6: tracker 'default': unknown field 'pth'; did you mean 'path'?",
         "triagebot.yaml:7: summary: no tracker 'nett'; did you mean 'net'? Name one of `trackers:`",
-        "triagebot.yaml:7: unknown field 'wekday'; did you mean 'weekday'?",
+        "triagebot.yaml:7: summary: unknown field 'wekday'; did you mean 'weekday'?",
         "triagebot.yaml:8: feeds: epss: there is no file epss.csv; a run only warns of it",
         "rules/p.yaml:2: rule 'kev': unknown field 'epps'; did you mean 'epss'?",
         "rules/e.yaml:2: exception 1: expires: 'soon' is no date; write for example 2027-01-31",

@@ -271,4 +271,7 @@ def _inventory(base: Path, name: str) -> frozenset[Image] | None:
     except UnicodeDecodeError as error:
         raise ConfigError(shown(base / name), "is no UTF-8 text", "save it as UTF-8, an image a line") from error
     named = [re.sub(r"\s*#.*", "", line).strip() for line in lines]
+    odd = [f"{shown(base / name)}:{at}: {line!r} is no image" for at, line in enumerate(named, 1) if " " in line]
+    if odd:
+        raise ConfigError("", "\n".join(odd), "write one image a line, repository or repository:tag")
     return frozenset(inventory_image(line) for line in named if line)

@@ -87,7 +87,7 @@ def _misplaced(told: Mapping[str, Any], tracker: str, kinds: Mapping[str, str]) 
     return [
         (name, f"{name!r} is for {wanted}, and tracker {tracker!r} is {kind}")
         for name, wanted in _PLACES
-        if kind and kind != wanted and _text(told, name)
+        if kind in ("local", "github", "jira") and kind != wanted and _text(told, name)
     ]
 
 

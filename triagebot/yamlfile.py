@@ -208,43 +208,57 @@ def _untagged(location: Location) -> list[int | str]:
 
 
 def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
-    location = _untagged(fault["loc"])
-    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    location = tuple(_untagged(fault["loc"]))
+    said = _said(fault)
     if fault["type"] == "extra_forbidden":
-        near = suggest(str(location[-1]), _known(model, location))
-        return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
+        near = suggest(str(location[-1]), _known(model, list(location)))
+        return _told(location[:-1], value, f"unknown field {location[-1]!r}{near}")
     if fault["type"] == "union_tag_invalid":
         tag, known = fault["ctx"]["tag"], [t.strip(" '") for t in fault["ctx"]["expected_tags"].split(",")]
-        return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
+        return _told(location, value, f"type: there is no tracker of type {tag!r}{suggest(tag, known)}")
     if fault["type"] == "union_tag_not_found":
-        return f"{_where(location, value)}field 'type' is missing"
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        said += suggest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+        return _told(location, value, "field 'type' is missing")
     if fault["type"] == "missing":
-        return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
-    return _told(tuple(location), value, said)
+        return _told(location[:-1], value, f"field {location[-1]!r} is missing")
+    if location[-1:] == ("when",) and fault["type"] == "dict_type":
+        said = f"when: {said}"
+    return _told(location, value, said)
+
+
+def _said(fault: Any) -> str:
+    """What is wrong, and what to write instead where that can be told from what stands there."""
+    kind, given = fault["type"], fault["input"]
+    said = _PLAIN.get(kind) or fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind == "literal_error" and isinstance(given, str):
+        said += suggest(given, re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+    if kind == "list_type" and isinstance(given, str) and given:
+        said += f"; write [{given}]"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        said += "; put it in quotes"
+    return str(said)
 
 
 def _told(location: Location, value: Any, said: str) -> str:
     """A fault with the rule, team or field that it is about."""
-    field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
-    return f"{_where(list(location), value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
+    return ": ".join([*_where(location, value), said[0].lower() + said[1:]])
 
 
-def _where(location: list[Any], value: Any) -> str:
-    """`rule 'kev': ` where the fault lies in a rule that has an id, likewise for other lists and mappings."""
+def _where(location: Location, value: Any) -> list[str]:
+    """`rule 'kev'` where the fault lies in a rule that has an id, likewise for other lists and mappings; the field."""
     here: Any = value
-    named = ""
+    named: list[str] = []
     for at, step in enumerate(location):
+        parent = str(location[at - 1]) if at else ""
         try:
             here = here[step]
         except (KeyError, IndexError, TypeError):
-            break
-        parent = str(location[at - 1]) if at else ""
-        if isinstance(here, dict) and isinstance(step, int):
-            named = f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}: "
-        elif isinstance(here, dict) and parent in ("teams", "trackers"):
-            named = f"{parent.removesuffix('s')} {step!r}: "
+            here = None
+        if parent in ("teams", "trackers") and at == 1:
+            named = [f"{parent.removesuffix('s')} {step!r}"]
+        elif isinstance(step, str):
+            named += [step] if step != "when" else []
+        elif isinstance(here, dict):
+            named[-1:] = [f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}"]
     return named
 
 

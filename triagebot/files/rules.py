@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -87,7 +88,9 @@ def _field_faults(name: str, value: Any) -> list[str]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number or (isinstance(value, str) and COMPARISON.match(value)):
             return []
-        return [f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}"]
+        wanted = "a number of days, or a comparison such as '> 30'"
+        wanted = wanted if name == "age" else "a number or a comparison such as '>= 0.5'"
+        return [f"{name!r} takes {wanted}, not {value!r}"]
     if name not in TEXT_FIELDS:
         return [f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}"]
     if not all(isinstance(v, str) for v in texts):
@@ -95,6 +98,24 @@ def _field_faults(name: str, value: Any) -> list[str]:
     known = _VALUES.get(name, texts)
     odd = [v for v in texts if v not in known and not re.search(r"[*?{]", v)]
     return [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
+
+
+ExemptionKind = Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
+
+
+def _lacking(exception: Mapping[str, Any]) -> list[str]:
+    """What an exception of its kind needs and does not have, also where other fields of it are wrong.
+
+    Of a misspelt name it is told as such.
+    """
+    kind = exception.get("kind")
+    wanted = [
+        *(["expires"] if kind in get_args(ExemptionKind) and kind != "not-affected" else []),
+        *(["url"] if kind == "tracked-elsewhere" else []),
+    ]
+    there = {name for name, value in exception.items() if value}
+    meant = {name for name in wanted if any(suggest(str(other), [name]) for other in exception if other != name)}
+    return [f"an exception of kind {kind!r} needs {name!r}" for name in wanted if name not in there | meant]
 
 
 def _severities(value: list[str]) -> list[str]:
@@ -117,7 +138,7 @@ class Exemption(Strict):
     vulnerability: str = "*"
     team: str = "*"
     severity: Annotated[Texts, AfterValidator(_severities)] = []
-    kind: Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
+    kind: ExemptionKind
     reason: str = Field(min_length=1)
     approved_by: str = Field(min_length=1)
     expires: Day | None = None
@@ -125,10 +146,8 @@ class Exemption(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Exemption:
-        if self.expires is None and self.kind != "not-affected":
-            raise ValueError(f"an exception of kind {self.kind!r} needs 'expires'")
-        if self.kind == "tracked-elsewhere" and not self.url:
-            raise ValueError("an exception of kind 'tracked-elsewhere' needs 'url'")
+        if lacking := _lacking({"kind": self.kind, "expires": self.expires, "url": self.url}):
+            raise ValueError(lacking[0])
         globs = {self.asset, self.package, self.source_package, self.vulnerability, self.team}
         if globs == {"*"} and not self.severity:
             raise ValueError("it would excuse everything; name an asset, package, vulnerability, team or severity")
@@ -151,4 +170,8 @@ class RuleFile(Strict):
             named = rule.get("id") if isinstance(rule, dict) else None
             if isinstance(named, str) and seen.setdefault(named, at) != at:
                 faults.append(Fault(("rules", at, "id"), "stands twice", ("rules", seen[named], "id")))
+        excused = value.get("exceptions") if isinstance(value, dict) else None
+        for at, exception in enumerate(excused if isinstance(excused, list) else ()):
+            if isinstance(exception, dict):
+                faults += [Fault(("exceptions", at), said) for said in _lacking(exception)]
         return faults

@@ -11,6 +11,9 @@ from pydantic import (
 
 from triagebot.files.words import Fault, Location, ProjectOrNone, RepositoryOrNone, Strict, Texts, suggest
 
+_ONE_PLACE = "give either 'repo' (GitHub) or 'project' (Jira)"
+_ONE_WAY = "give either 'match' or 'chart'"
+
 
 class Team(Strict):
     """Who owns images, and where their tickets go. The id is stable, `name` is display only."""
@@ -33,7 +36,7 @@ class Team(Strict):
     @model_validator(mode="after")
     def _one_place(self) -> Team:
         if self.repo and self.project:
-            raise ValueError("give either 'repo' (GitHub) or 'project' (Jira)")
+            raise ValueError(_ONE_PLACE)
         return self
 
 
@@ -47,7 +50,7 @@ class Owner(Strict):
     @model_validator(mode="after")
     def _one(self) -> Owner:
         if bool(self.match) == bool(self.chart):
-            raise ValueError("give either 'match' or 'chart'")
+            raise ValueError(_ONE_WAY)
         return self
 
 
@@ -69,9 +72,17 @@ class TeamFile(Strict):
         named: list[tuple[Location, Any]] = [(("unowned",), value.get("unowned"))]
         named += [(("images", i, "team"), line.get("team")) for i, line in lines]
         faults = [
-            Fault(place, f"no team {team!r}{suggest(team, value['teams'])}")
+            Fault(place, f"no team {team!r}{suggest(team, value['teams']) or '; name one of `teams:`'}")
             for place, team in named
             if isinstance(team, str) and team not in value["teams"]
+        ]
+        faults += [
+            Fault(("teams", name), _ONE_PLACE)
+            for name, team in value["teams"].items()
+            if isinstance(team, dict) and team.get("repo") and team.get("project")
+        ]
+        faults += [
+            Fault(("images", i), _ONE_WAY) for i, line in lines if bool(line.get("match")) and bool(line.get("chart"))
         ]
         charts = [i for i, line in lines if line.get("chart")]
         if charts and not value.get("chart_map"):

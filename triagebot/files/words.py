@@ -83,7 +83,9 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    if isinstance(value, str | list):
+        return [value] if isinstance(value, str) else value
+    raise ValueError("should be a text, or a list of texts")
 
 
 Texts = Annotated[
@@ -118,5 +120,5 @@ class Strict(BaseModel):
 
 def suggest(name: str, known: Any) -> str:
     """`; did you mean 'epss'?`, or nothing."""
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(name, [one for one in known if isinstance(one, str)], n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

@@ -3,7 +3,8 @@
 People close a ticket by setting `state: closed`, with `closed_as: done`, `not-planned` or `duplicate`
 (`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`, `closed_by:` and `because:`.
 Everything else in the front matter and outside the managed block is theirs. The `triagebot:` mapping is ours. A file
-whose `state` or `closed_as` is misspelt is left alone: neither is guessed.
+whose `state`, `closed_as` or `closed` is misspelt is left alone: none is guessed. A file that people rename stays the
+ticket that its mapping names.
 """
 
 from __future__ import annotations
