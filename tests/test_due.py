@@ -133,3 +133,49 @@ def test_the_limit_of_writes_counts_labels(tmp_path: Path) -> None:
     told = place.run(write(tmp_path / "t", **images), NOW + 40 * DAY).document
     assert (told["plan"]["update"], told["plan"]["deferred"]) == (2, 1)
     assert place.run(tmp_path / "t", NOW + 41 * DAY).document["plan"]["update"] == 1
+
+
+RULES = """rules:
+  - {id: crit, when: {severity: critical}, priority: P1, due: 7d, action: ticket, because: Critical.}
+  - {id: high, when: {severity: high}, priority: P2, due: 30d, action: ticket, because: High.}
+"""
+QUIET = "rules:\n  - {id: quiet, when: {package: pkg:apk/alpine/b}, priority: P9, action: ignore, because: Vendored.}\n"
+
+
+def test_a_rule_that_ignores_and_is_taken_back_does_not_extend(tmp_path: Path) -> None:
+    week = Week(tmp_path, "rules: [rules.yaml]\n")
+    rules = week.place.folder / "rules.yaml"
+    rules.write_text(RULES)
+    a, b = vulnerability("CVE-2026-0001", "a", severity="CRITICAL"), vulnerability("CVE-2026-0002", "b")
+
+    def front() -> dict[str, object]:
+        told: dict[str, object] = yaml.safe_load(week.path.read_text().split("\n---\n")[0])
+        return told
+
+    week.run(0, a, b)
+    assert front()["due"] == "2026-05-10"
+    week.run(1, b, tag="1.1")  # the day was promised for all of the ticket
+    assert front()["due"] == "2026-05-10"
+    rules.write_text(QUIET + RULES.removeprefix("rules:\n"))
+    assert week.run(2, b, tag="1.2") == {"close": 1}
+    assert "is ignored. It is counted nowhere." in week.body
+    assert "- CVE-2026-0002 in `b`: rule `quiet` ignores it (Vendored.)" in week.body
+    rules.write_text(RULES)
+    assert week.run(3, b, tag="1.3") == {"reopen": 1}
+    assert front()["due"] == "2026-05-10"
+    rules.write_text(RULES.replace("action: ticket, because: High", "action: report, because: High"))
+    assert week.run(4, b, tag="1.4") == {"close": 1}
+    assert "below the ticket threshold. It is still counted." in week.body
+    assert "- CVE-2026-0002 in `b`: rule `high` makes no ticket of it (High.)" in week.body
+
+
+def test_a_reopening_names_only_what_the_last_scan_looked_at(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place", "drop_fraction: 1\n")
+    two = {"a": trivy("a/a:1", [ONE]), "b": trivy("a/a:2", [ONE])}
+    place.run(write(tmp_path / "s0", **two), NOW)
+    [path] = (place.folder / "tickets").glob("*.md")
+    path.write_text(path.read_text().replace("state: open", "state: closed\nclosed: 2026-05-04", 1))
+    place.run(write(tmp_path / "s1", b=trivy("a/a:2", [ONE])), NOW + 20 * DAY)
+    said = path.read_text().partition("## Comments")[2]
+    assert "Scan `s1` shows this in `docker.io/a/a:2" in said
+    assert "a/a:1" not in said.partition("Next:")[0]

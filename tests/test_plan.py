@@ -20,6 +20,7 @@ from triagebot.files import Limits
 from triagebot.model import (
     Action,
     Cause,
+    ClosedAs,
     Content,
     Draft,
     Gone,
@@ -272,10 +273,43 @@ def test_due_stays_where_no_rule_gives_one_any_more() -> None:
 
 
 def test_a_reappeared_finding_starts_anew() -> None:
-    gone = ticket_of(draft(line(1, due=NOW - 30 * DAY)), is_open=False, closed_by_us=True, closed_at=NOW - DAY)
+    gone = closed_by_us(line(1, due=NOW - 30 * DAY), "done")
     done = one(plan(draft(line(1)), tickets=[gone]))
     assert done.content is not None
     assert done.content.marker.due == "2026-05-27"
+
+
+def closed_by_us(shown: Line, closed_as: ClosedAs) -> Ticket:
+    """A ticket that we closed a day ago, from which time on what it showed was gone, or excused."""
+    return ticket_of(draft(shown), is_open=False, closed_by_us=True, closed_as=closed_as, closed_at=NOW - DAY)
+
+
+@pytest.mark.parametrize("first_seen", [NOW - 40 * DAY, NOW])
+def test_what_was_excused_or_ignored_in_between_keeps_its_day(first_seen: datetime) -> None:
+    """It never went away. Where history was lost meanwhile it seems new, and is not."""
+    done = one(plan(draft(line(1, first_seen=first_seen)), tickets=[closed_by_us(line(1, due=NOW), "not-planned")]))
+    assert done.content is not None
+    assert (done.kind, done.content.marker.due) == (Kind.REOPEN, "2026-05-20")
+
+
+def test_one_that_stayed_while_the_others_were_mended_keeps_the_day() -> None:
+    gone = closed_by_us(line(1, due=NOW), "done")
+    done = one(plan(draft(line(1, first_seen=NOW - 40 * DAY), line(2)), tickets=[gone]))
+    assert done.content is not None
+    assert done.content.marker.due == "2026-05-20"
+
+
+def test_what_the_ticket_never_showed_has_a_day_of_its_own() -> None:
+    done = one(plan(draft(line(2)), tickets=[closed_by_us(line(1, due=NOW), "not-planned")]))
+    assert done.content is not None
+    assert done.content.marker.due == "2026-05-27"
+
+
+def test_a_decision_that_ends_as_something_new_comes_keeps_the_day() -> None:
+    gone = closed(draft(line(1, due=NOW)), "not-planned", days=91)
+    done = one(plan(draft(line(1), line(2)), tickets=[gone]))
+    assert done.content is not None
+    assert (done.cause, done.content.marker.due) == (Cause.NOT_SHOWN_BEFORE, "2026-05-20")
 
 
 # ---- closed tickets ----

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Place, written
-from year_world import EXPIRY, IMAGES, STILL, World, asset, exceptions_file, rules_file
+from year_world import EXPIRY, IMAGES, STILL, World, asset, exceptions_file, finding_id, rules_file
 
 from triagebot import seen
 from triagebot.model import FLAGS, Remark
@@ -64,6 +64,8 @@ class Year:
         self.seen_states: Counter[str] = Counter()
         self.moves: Counter[str] = Counter()
         self.opened_by_rules = 0
+        self.promised: dict[str, tuple[str, set[str]]] = {}
+        """By image: the day that its ticket last said, and what it showed then and has been there ever since."""
         self.write()
         self.world.begin()
 
@@ -107,6 +109,19 @@ class Year:
                 self.turns[action["key"]] += action["cause"] != "moved"
         for image in IMAGES:
             self.check(image)
+            self.check_day(image)
+
+    def check_day(self, image: str) -> None:
+        """Nothing extends: as long as one finding that the ticket showed stays, it is due no later than it was."""
+        there = {finding_id(finding) for finding in self.world.believed}
+        day, stayed = self.promised.get(image, ("", set()))
+        self.promised[image] = day, stayed & there
+        for path, front in self.tickets(image):
+            if front["state"] == "open":
+                shown = set(front["triagebot"]["shown"].split())
+                if shown & stayed & there:
+                    assert front["due"] <= day, (self.world.week, path)
+                self.promised[image] = front["due"], shown
 
     def check(self, image: str) -> None:
         """The ticket is as it should be; a turn of what should be allows one turn of the ticket."""

@@ -13,8 +13,8 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Store:
-    """A branch of a repository. `token`: for a server that asks for one; `sleep` and `clock` are for tests."""
+    """A branch of a repository. `token`: for a server that asks for one; `sleep` and `clock` are for tests.
+
+    `say` hears of each ticket in which a person should look what became of two copies.
+    """
 
     remote: str
     branch: str
@@ -56,6 +59,7 @@ class Store:
     owner: str = ""
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    say: Callable[[str], None] = lambda line: None
 
     @property
     def ref(self) -> str:
@@ -99,7 +103,7 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
         held = _held(store, git, hold) if hold is not None else ""
         try:
             commit = git.fetch(store.ref)
-            changed = _united(git, commit, kept, before.files) if commit else []
+            changed = _united(store, git, commit, kept, before) if commit else []
             _note(kept, Pulled(store.remote, store.branch, commit, kept.among(git.files(commit)), held))
         except BaseException:
             if held:
@@ -132,10 +136,13 @@ def last(kept: Kept) -> Pulled | None:
 
 
 def _noted(store: Store, kept: Kept) -> Pulled:
-    """What the last pull noted of this very branch; empty: it was of another, with which this one shares no ground."""
+    """What the last pull noted of this very branch; empty: it was of another, with which this one shares no ground.
+
+    Without the files of a folder that is not there: to lose a folder is no decision on every ticket in it.
+    """
     noted = last(kept)
     if noted and (noted.remote, noted.branch) == (store.remote, store.branch):
-        return noted
+        return replace(noted, files=kept.standing(noted.files))
     return Pulled(store.remote, store.branch)
 
 
@@ -151,7 +158,7 @@ def _pushed(store: Store, git: Git, kept: Kept, noted: Pulled) -> bool:
         commit = git.fetch(store.ref)
         there = kept.among(git.files(commit))
         if commit and there != noted.files:  # also where the settings name more folders than they did
-            _united(git, commit, kept, noted.files)
+            _united(store, git, commit, kept, noted)
         tree = git.tree(kept.files(), commit, list(there))
         if commit and tree == git.tree_of(commit):
             _note(kept, Pulled(store.remote, store.branch, commit, there))
@@ -170,11 +177,15 @@ def _pushed(store: Store, git: Git, kept: Kept, noted: Pulled) -> bool:
     )
 
 
-def _united(git: Git, commit: str, kept: Kept, base: Mapping[str, str]) -> list[str]:
+def _united(store: Store, git: Git, commit: str, kept: Kept, base: Pulled) -> list[str]:
+    def held(name: str) -> bytes | None:
+        return git.held(base.commit, base.files[name]) if base.commit and name in base.files else None
+
     with tempfile.TemporaryDirectory(prefix="triagebot-") as folder:
         there = Path(folder)
         git.out(commit, there)
-        return unite(kept, Kept({name: there / name for name in kept.folders}), base)
+        theirs = Kept({name: there / name for name in kept.folders})
+        return unite(kept, theirs, base.files, held, store.say)
 
 
 # The hold

@@ -33,6 +33,17 @@ def repository(remote: str, token: str = "") -> Iterator[Git]:
         yield git
 
 
+def united_text(mine: str, base: str, other: str) -> str:
+    """Both texts in one, line by line: what either changed since `base`; where both did, the lines of both."""
+    if mine == other:
+        return mine
+    with tempfile.TemporaryDirectory(prefix="triagebot-git-") as folder:
+        git = Git("", Path(folder), _environment("", ""))
+        for name, text in (("mine", mine), ("base", base), ("other", other)):
+            (git.folder / name).write_bytes(text.encode())
+        return git.call("merge-file", "-p", "--union", "mine", "base", "other")[0]
+
+
 def origin(folder: Path) -> str:
     """The address that the clone at this folder was made from."""
     here = Git("origin", folder, _environment("", ""))
@@ -110,6 +121,16 @@ class Git:
     def tree_of(self, commit: str) -> str:
         """What a commit holds."""
         return self.call("rev-parse", f"{commit}^{{tree}}")[0].strip()
+
+    def held(self, commit: str, blob: str) -> bytes | None:
+        """What a file of a commit held; None: the server does not give it, as where the branch was rewritten."""
+        if (
+            not self.call("cat-file", "-e", f"{commit}^{{commit}}", fails=True)[1]
+            or not self.call("fetch", "--quiet", "--depth=1", "--no-tags", self.remote, commit, fails=True)[1]
+        ):
+            said, why = self.call("cat-file", "blob", blob, fails=True)
+            return None if why else said.encode()
+        return None
 
     def files(self, commit: str) -> dict[str, str]:
         """File name -> blob id of a commit."""

@@ -14,7 +14,7 @@ from triagebot.decisions import Held
 from triagebot.grouping import Grouping, Room, addressed
 from triagebot.identity import finding_id, package_name, tagged
 from triagebot.lines import Judged, Lines
-from triagebot.model import SEVERITIES, Belief, Change, Draft, Gone, Line, Ticket, Want
+from triagebot.model import SEVERITIES, Belief, Below, Change, Draft, Gone, Line, Ticket, Want
 
 
 def drafts(
@@ -134,11 +134,18 @@ def _draft(
     images = {image for asset in assets for image in seen.images(asset)}
     attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
     left = sorted((gone[f] for f in shown if f in gone), key=lambda g: (g.name, g.vulnerability, g.id))
-    below = tuple(i.line.id for i in every if i.line.verified and i.rule.action != "ticket" and i.line.id in shown)
+    below = sorted(
+        (
+            Below(i.line.id, i.line.vulnerability, i.line.name, i.line.asset, i.rule.id, i.rule.because,
+                  i.rule.action == "ignore")
+            for i in (every or items) if i.line.verified and i.rule.action != "ticket" and i.line.id in shown
+        ),
+        key=lambda b: (b.name, b.vulnerability, b.id),
+    )  # fmt: skip
     return replace(
         draft, want=want, lines=_sorted(lines), attached=_sorted(attached), excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=below, scanned_at=max(at, default=None), regrouped=is_away,
+        below=tuple(below), scanned_at=max(at, default=None), regrouped=is_away,
     )  # fmt: skip
 
 

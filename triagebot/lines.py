@@ -155,6 +155,8 @@ class Lines:
             excuse, excuse_url = said(by, with_link=False), link(by)
         elif decision := self.held.get(finding):
             excuse = f"{decision.said}, until {decision.until:%Y-%m-%d}"
+        newest = max((place.seen_at for place in places), default=None)
+        last = [place for place in places if place.seen_at == newest]
         fixes = [branch_fix(package, p.installed_version, split(p.fixed_version)) for p in places if p.fixed_version]
         line = Line(
             id=finding, vulnerability=row["vulnerability"], package=package, name=package_name(package),
@@ -167,8 +169,8 @@ class Lines:
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
             excuse_url=excuse_url,
             others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
-            source=row["source_package"], seen_in=max(places, key=lambda p: p.seen_at).seen_in if places else "",
-            images=tuple(sorted({image for p in places if (image := tagged(p.tag, p.digest))})),
+            source=row["source_package"], seen_in=last[0].seen_in if last else "",
+            images=tuple(sorted({image for p in last if (image := tagged(p.tag, p.digest))})),
         )  # fmt: skip
         return Judged(row["key"], line, rule, bool(row["baseline"]))
 

@@ -30,6 +30,7 @@ from triagebot.model import (
     TrackerFacts,
     Want,
 )  # fmt: skip
+from triagebot.promised import Promises
 from triagebot.render import comments, many
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
@@ -103,8 +104,7 @@ class _Planner:
         """What tickets of a key decide, also on what is not there now: it may be there again before the day."""
         for finding, decision in held.items():
             self.told[decision.ticket].append(finding)
-        self.old_dues = {f: t.marker.due for ts in self.tickets.values() for t in ts
-                         if t.is_open and t.marker.key in foreign for f in t.marker.shown}  # fmt: skip
+        self.promises = Promises(t for ts in self.tickets.values() for t in ts)
 
     def actions(self, draft: Draft) -> list[Action]:
         """What to do about one draft, usually nothing or one thing."""
@@ -136,7 +136,7 @@ class _Planner:
         """A new ticket with its text: rendered last, because most of a first scan's are deferred."""
         if action.kind is not Kind.CREATE:
             return action
-        return replace(action, content=self._content(*self.new[action.key], keep_due=True))
+        return replace(action, content=self._content(*self.new[action.key]))
 
     def _home(self, draft: Draft) -> str:
         facts = self.facts.get(draft.tracker)
@@ -175,7 +175,7 @@ class _Planner:
         return self._updated(draft, ticket) if ticket.is_open else self._reopened(draft, ticket, elsewhere)
 
     def _updated(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        content = self._content(draft, ticket, keep_due=True)
+        content = self._content(draft, ticket)
         if content.marker.digest == ticket.marker.digest and not ticket.damaged:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
@@ -197,7 +197,7 @@ class _Planner:
         if cause is Cause.CLOSED_UNVERIFIED:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
         before = elsewhere[0] if elsewhere else ticket
-        content = self._content(draft, before, keep_due=cause not in (Cause.REAPPEARED, Cause.NOT_SHOWN_BEFORE))
+        content = self._content(draft, before)
         comment = comments.reopened(reason, draft.lines, self.facts[ticket.tracker].markup, _NEXT.get(cause, ""))
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
 
@@ -246,7 +246,7 @@ class _Planner:
         }
         cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
         if draft.is_stale or draft.want is Want.STAYS:
-            content = self._content(draft, ticket, keep_due=True)
+            content = self._content(draft, ticket)
             if content.marker.digest != ticket.marker.digest:
                 return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content)]
         return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
@@ -288,7 +288,9 @@ class _Planner:
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
         gone = {g.id for g in draft.gone}
         homeless = [
-            f for f in ticket.marker.shown if f not in self.homes and f not in gone | self.excused | set(draft.below)
+            f
+            for f in ticket.marker.shown
+            if f not in self.homes and f not in gone | self.excused | {b.id for b in draft.below}
         ]
         if homeless:
             return [
@@ -303,12 +305,9 @@ class _Planner:
         homes = dict.fromkeys(self.homes[f] for f in ticket.marker.shown if f in self.homes)
         return [self._moved(draft, ticket, list(homes))] if homes else [self._closed(draft, ticket)]
 
-    def _content(self, draft: Draft, ticket: Ticket | None, keep_due: bool) -> Content:
+    def _content(self, draft: Draft, ticket: Ticket | None) -> Content:
         old = ticket.marker if ticket else None
-        dues = [self.old_dues[x.id] for x in draft.lines if self.old_dues.get(x.id)]
-        if old and old.due and keep_due:
-            dues.append(old.due)
-        due = min([d for d in (text.day(draft.due), *dues) if d], default="")
+        due = self.promises.day(draft, ticket)
         facts = self.facts[draft.tracker]
         carried = dict.fromkeys([*(x.id for x in draft.excused), *self.told.get(bare(draft.key, draft.stream), ())])
         held, said = decisions.carried(carried, self.held)

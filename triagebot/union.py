@@ -8,6 +8,7 @@ settled, a ticket that has another id) does not come back. Without that ground i
 | `snapshots/` | content-named: the one that was believed | is kept |
 | `tickets/` | the one that knows more: deleted, then closed, then open; the earliest times | stays removed |
 | `intents/` | either: it is looked up before anything is filed | stays removed |
+| tickets that are files | what people wrote in either (`ticketmerge`) | is kept if a person changed it |
 | `trackers/` | neither: the next run lists all anew | is kept |
 | all else, `runs/` among it | the one that was published first | is kept |
 """
@@ -15,8 +16,7 @@ settled, a ticket that has another id) does not come back. Without that ground i
 from __future__ import annotations
 
 import hashlib
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,16 +25,22 @@ import msgspec
 from triagebot.errors import TriagebotError
 from triagebot.folder import Folder, read_json
 from triagebot.history import KnownTicket
+from triagebot.ticketmerge import is_touched, united
 
 HISTORY = "history"
 """Under which name the history is kept; local tickets are under `tickets/<tracker>`."""
 
+TICKETS = "tickets/"
 PULLED = "pulled.json"
 _LEFT_OUT = (f"{HISTORY}/cache/", f"{HISTORY}/lease.json", f"{HISTORY}/{PULLED}")
 _REMOVED_STAYS = (f"{HISTORY}/tickets/", f"{HISTORY}/intents/")
 
 Ids = Mapping[str, str]
 """What each file holds, as Git names it: file name -> blob id."""
+Held = Callable[[str], bytes | None]
+"""What a file of the ground held, by its name; None: that is not known any more."""
+Say = Callable[[str], None]
+"""Hears what a person should look at."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,11 @@ class Kept:
     def among(self, ids: Ids) -> dict[str, str]:
         """Those of a copy that belong into a folder of ours; the others are not ours to judge."""
         return {name: held for name, held in ids.items() if self.path(name) is not None}
+
+    def standing(self, ids: Ids) -> dict[str, str]:
+        """Those whose folder is there."""
+        there = tuple(f"{under}/" for under, folder in self.folders.items() if folder.is_dir())
+        return {name: held for name, held in ids.items() if name.startswith(there)}
 
     def files(self) -> dict[str, Path]:
         """Every file, but what is only a shortcut or of this machine."""
@@ -77,9 +88,18 @@ def blob_id(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def unite(ours: Kept, theirs: Kept, base: Ids) -> list[str]:
+def _unknown(name: str) -> None:
+    """Nothing of the ground is at hand."""
+
+
+def _unheard(line: str) -> None:
+    """Nobody listens."""
+
+
+def unite(ours: Kept, theirs: Kept, base: Ids, held: Held = _unknown, say: Say = _unheard) -> list[str]:
     """Bring into `ours` what `theirs` has. `base`: what both started from; empty: not known. The names that changed.
 
+    `held`: what is asked for only where both changed a ticket; `say` hears of each that could not keep what both say.
     Afterwards `ours` holds all that either recorded since. The order of two copies does not matter but where the table
     above says "first".
     """
@@ -93,8 +113,15 @@ def unite(ours: Kept, theirs: Kept, base: Ids) -> list[str]:
             continue  # the same in both, or only we changed it
         if o == b:
             _take(target, there.get(name))
+        elif o and t and name.startswith(TICKETS):
+            ground = held(name) if b else None
+            if not _ticket(target, there[name], ground, say):
+                continue
         elif o and t:
             if not _merge(name, here[name], there[name]):
+                continue
+        elif b and name.startswith(TICKETS):
+            if not _deleted(target, there.get(name), held(name), say):
                 continue
         elif b and name.startswith(_REMOVED_STAYS):
             target.unlink(missing_ok=True)
@@ -115,9 +142,13 @@ def _take(target: Path, source: Path | None) -> None:
     if source is None:
         target.unlink(missing_ok=True)
         return
+    _put(target, source.read_bytes())
+
+
+def _put(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Folder(target.parent).aside("taken")
-    shutil.copyfile(source, aside)
+    aside.write_bytes(data)
     aside.replace(target)
 
 
@@ -139,6 +170,35 @@ def _merge(name: str, mine: Path, other: Path) -> bool:
     if takes:
         _take(mine, other)
     return takes
+
+
+def _ticket(mine: Path, published: Path, ground: bytes | None, say: Say) -> bool:
+    """A ticket that both changed; whether ours is another one now."""
+    before = mine.read_bytes()
+    made = united(before, published.read_bytes(), ground)
+    for line in made.lost:
+        say(f"{mine}: {line}")
+    if made.data == before:
+        return False
+    _put(mine, made.data)
+    return True
+
+
+def _deleted(mine: Path, published: Path | None, ground: bytes | None, say: Say) -> bool:
+    """A ticket that one of us deleted, which is a decision, and the other one changed; whether ours is another now.
+
+    It stays deleted where only triagebot changed it.
+    """
+    changed = published.read_bytes() if published else mine.read_bytes()
+    if ground is not None and not is_touched(ground, changed):
+        if published is None:
+            mine.unlink()
+        return published is None
+    where = "here" if published else "on the branch"
+    say(f"{mine}: was deleted {where} and changed in the other copy; it is kept: delete it again if that is meant")
+    if published:
+        _take(mine, published)
+    return published is not None
 
 
 def _reasons(path: Path) -> object:

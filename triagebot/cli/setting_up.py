@@ -125,7 +125,7 @@ def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -
         remedy = "" if token_env else f"; --token-env {name} (the Action: a `token` of your own) sends one all the same"
         typer.echo(f"note: the token {name} is not sent to {address}: {why}{remedy}", err=True)
         token = ""
-    return branches.Store(address, branch, token, config.whoami())
+    return branches.Store(address, branch, token, config.whoami(), say=lambda line: note("warning", line))
 
 
 @app.command()

@@ -6,7 +6,7 @@ believed. Tickets are objects. An empty string in a text column means "not known
 
 from __future__ import annotations
 
-from triagebot.model.drafts import STALE_AFTER, Draft, Gone, Line, Waiting, Want
+from triagebot.model.drafts import STALE_AFTER, Below, Draft, Gone, Line, Waiting, Want
 from triagebot.model.plans import Action, Cause, Kind, Outcome, Plan, TrackerFacts
 from triagebot.model.tables import (
     ALIASES,
@@ -63,6 +63,7 @@ __all__ = [
     "Action",
     "Arithmetic",
     "Belief",
+    "Below",
     "Cause",
     "Change",
     "ClosedAs",

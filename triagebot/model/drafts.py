@@ -55,7 +55,7 @@ class Line:
     source: str = ""
     """The source package that it is built from."""
     images: tuple[str, ...] = ()
-    """The tags and digests that have it; with `seen_in` for comments: a ticket does not change by them."""
+    """The tags and digests that the last scan shows it in; with `seen_in` for comments: they change no ticket."""
     seen_in: str = ""
     """The last scan that shows it."""
 
@@ -82,6 +82,22 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Below:
+    """One finding that a ticket showed and of which no rule makes a ticket: the rule that has it now.
+
+    `ignored`: it counts nowhere; otherwise it is still counted.
+    """
+
+    id: str
+    vulnerability: str
+    name: str
+    asset: str
+    rule: str
+    because: str
+    ignored: bool
+
+
+@dataclass(frozen=True)
 class Waiting:
     """What is known of a draft whose ticket waits for a later run: its priority, and what it acts on by severity."""
 
@@ -94,7 +110,7 @@ class Draft:
     """What the ticket of one key should say and be.
 
     `lines` are the findings it acts on; `attached` are shown but open nothing; `excused` are covered by a
-    decision; `gone` left since the ticket showed them; `below` are ids that it showed and no rule makes a ticket of.
+    decision; `gone` left since the ticket showed them; `below` it showed, and no rule makes a ticket of them.
     `images` names, hashed, what was looked at.
     """
 
@@ -116,7 +132,7 @@ class Draft:
     excused: tuple[Line, ...] = ()
     gone: tuple[Gone, ...] = ()
     images: tuple[str, ...] = ()
-    below: tuple[str, ...] = ()
+    below: tuple[Below, ...] = ()
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
     waiting: Waiting | None = None

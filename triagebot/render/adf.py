@@ -157,11 +157,20 @@ def _excuse(line: Any) -> list[Node]:
     return [*text(line.vulnerability), *words(" in "), *code(line.name), *words(": "), *text(line.excuse), *where]
 
 
+def _below(b: Any) -> list[Node]:
+    said = "ignores it" if b.ignored else "makes no ticket of it"
+    because = [*words(" ("), *text(b.because), *words(")")] if b.because else []
+    named = [*text(b.vulnerability), *words(" in "), *code(b.name), *words(": rule "), *code(b.rule)]
+    return [*named, *words(f" {said}"), *because]
+
+
 def _closing(v: Values) -> list[Node]:
     draft = v["draft"]
     made = [panel("success" if v["is_done"] else "info", paragraph(words(v["verdict"])))]
     if draft.want == "decided":
         made += bullets([_excuse(line) for line in v["excused"]], v["more_excused"])
+    elif draft.want == "below-threshold":
+        made += bullets([_below(b) for b in v["below"]], v["more_below"])
     elif draft.gone and v["is_done"]:
         what = _POSTURE_EVIDENCE if draft.is_posture else _EVIDENCE
         made += table(what, [_left(left, draft.is_posture) for left in v["gone"]], v["more_gone"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from triagebot.model import Draft, Gone, Line, Want
+from triagebot.model import Below, Draft, Gone, Line, Want
 from triagebot.render import adf, plain, render
 from triagebot.render.tasks import PLACES, where
 
@@ -25,6 +25,7 @@ def closing(draft: Draft, markup: str, limit: int = 30_000) -> str:
             "draft": draft, "verdict": verdict(draft), "is_done": _is_done(draft),
             "gone": [_Left.of(g) for g in draft.gone[:rows]], "more_gone": max(0, len(draft.gone) - rows),
             "excused": draft.excused[:rows], "more_excused": max(0, len(draft.excused) - rows),
+            "below": draft.below[:rows], "more_below": max(0, len(draft.below) - rows),
         }  # fmt: skip
         said = render(markup, "closing", values)
         if len(said) <= limit or rows == 0:
@@ -55,10 +56,9 @@ class _Left:
 def verdict(draft: Draft) -> str:
     """Why a ticket is closed, in one sentence or two."""
     if draft.want is Want.DECIDED:
-        return "Closed: everything that this ticket named is covered by a decision."
+        return "Closed: everything that this ticket named is covered by an exception or a decision."
     if draft.want is Want.BELOW:
-        told = "Closed: after a change of the rules, what this ticket names is below the ticket threshold."
-        return f"{told} It is still counted."
+        return _lowered(draft.below)
     if draft.want is Want.RETIRED:
         what = "this place" if draft.is_posture else "the image"
         return f"Closed as retired: {what} is no longer scanned. This does not say that anything was fixed."
@@ -66,6 +66,18 @@ def verdict(draft: Draft) -> str:
         return "Closed: everything that this ticket named was looked at again and is gone."
     told = "what this ticket named was" if draft.is_posture else "the images that this ticket named were"
     return f"Closed: {told} scanned again without what it showed."
+
+
+def _lowered(below: Sequence[Below]) -> str:
+    ignored = sum(b.ignored for b in below)
+    if below and ignored == len(below):
+        return "Closed: after a change of the rules, what this ticket names is ignored. It is counted nowhere."
+    told = "Closed: after a change of the rules, what this ticket names is below the ticket threshold."
+    if ignored:
+        return (
+            f"{told} {ignored} of {len(below)} findings are ignored and counted nowhere, the others are still counted."
+        )
+    return f"{told} It is still counted."
 
 
 def _is_done(draft: Draft) -> bool:

@@ -16,8 +16,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.render import many
@@ -47,11 +45,11 @@ from triagebot.trackers.local_front import (
     parsed,
     stands_open,
     time,
+    written,
 )
 from triagebot.trackers.local_marker import as_front, file_of, is_ours, looked, marker_of
 from triagebot.trackers.local_names import sorted_out
 
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _COMMENTS = "## Comments"
 
 
@@ -219,11 +217,10 @@ class LocalTracker:
             raise TrackerError(str(path), f"cannot be read: {error.strerror}", "see who may read it") from error
 
     def _aside(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker) -> Path:
-        told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
         aside = path.with_name(f".{file_of(marker)}.new")
         try:
             with aside.open("w", encoding="utf-8") as file:
-                file.write(f"---\n{told}---\n{body}")
+                file.write(written(front, body))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

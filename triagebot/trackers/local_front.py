@@ -16,6 +16,7 @@ from triagebot.model import ClosedAs
 
 Front = dict[str, Any]
 
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _FRONT = re.compile(r"\A---\r?\n(?P<front>.*?)\r?\n---\r?\n(?P<body>.*)\Z", re.DOTALL)
 _CLOSED_AS: dict[str, ClosedAs] = {
     "done": "done", "notplanned": "not-planned", "wontfix": "not-planned", "wontdo": "not-planned",
@@ -58,13 +59,8 @@ class FrontError(ValueError):
         return joined(self.cause, self.remedy)
 
 
-def parsed(data: bytes, now: datetime | None = None) -> tuple[Front, str]:
-    """Front matter and body. Raises `FrontError` where there is none, and where it does not say how the ticket stands.
-
-    A word that is no state is taken for neither: to close what is open, or to open what a person closed, is worse
-    than to wait for the right word. So is a day of closing that is none, or that is yet to come as of `now`: what
-    was decided would end some time, and nobody could say when.
-    """
+def split(data: bytes) -> tuple[str, Front, str]:
+    """The front matter as text and as values, and the body. Raises `FrontError` where there is none."""
     try:
         found = _FRONT.match(data.decode("utf-8-sig"))
         front = yaml.load(found["front"], Loader=_Loader) if found else None  # noqa: S506 - it is a safe one
@@ -72,8 +68,25 @@ def parsed(data: bytes, now: datetime | None = None) -> tuple[Front, str]:
         raise FrontError(f"cannot be read: {str(error).splitlines()[0]}") from error
     if not found or not isinstance(front, dict):
         raise FrontError("cannot be read: no YAML front matter")
-    _refuse_misspelt(found["front"], front, now)
-    return front, found["body"]
+    return found["front"], front, found["body"]
+
+
+def written(front: Mapping[str, Any], body: str) -> str:
+    """A ticket as text."""
+    told = yaml.dump(dict(front), Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=110)
+    return f"---\n{told}---\n{body}"
+
+
+def parsed(data: bytes, now: datetime | None = None) -> tuple[Front, str]:
+    """Front matter and body. Raises `FrontError` where there is none, and where it does not say how the ticket stands.
+
+    A word that is no state is taken for neither: to close what is open, or to open what a person closed, is worse
+    than to wait for the right word. So is a day of closing that is none, or that is yet to come as of `now`: what
+    was decided would end some time, and nobody could say when.
+    """
+    text, front, body = split(data)
+    _refuse_misspelt(text, front, now)
+    return front, body
 
 
 def _refuse_misspelt(text: str, front: Front, now: datetime | None) -> None:
