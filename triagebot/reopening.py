@@ -25,11 +25,11 @@ _NEW = "there is something that this ticket did not show when it was closed"
 def why(draft: Draft, ticket: Ticket, now: datetime, grace: timedelta) -> tuple[Cause, str]:
     """What speaks for opening it, and in words; `CLOSED_UNVERIFIED`: a person's word that no scan can judge yet."""
     new, back = _parted(draft, ticket)
-    if ticket.closed_as in ("not-planned", "duplicate") and not ticket.closed_by_us:
-        if new and back:
-            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired, and there is something new"
-        if back:
-            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired"
+    if ticket.closed_as in ("not-planned", "duplicate") and not ticket.closed_by_us and back:
+        is_over = ticket.closed_as == "duplicate" and ticket.duplicate_open is False
+        original = "the ticket that it is a duplicate of is closed, and its findings are still there"
+        over = original if is_over else "the decision not to act on it has expired"
+        return Cause.DECISION_EXPIRED, f"{over}, and there is something new" if new else over
     if not back:
         return Cause.NOT_SHOWN_BEFORE, _NEW
     returned = all(went_away(line, ticket) for line in back)

@@ -93,7 +93,7 @@ def listed(
         seen.errors += [f"{name}: {fault}" for fault in (listing.incomplete, *listing.shut.values()) if fault]
         seen.warnings += listing.warnings
         for old, new in listing.renamed.items():
-            mine[new] = mine.pop(old)
+            mine.setdefault(new, mine.pop(old))
             if keep:
                 history.forget(name, old)
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
