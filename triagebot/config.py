@@ -70,6 +70,17 @@ class Config:
         """The history folder. `TRIAGEBOT_HISTORY` in the environment has the last word."""
         return Path(self.elsewhere) if self.elsewhere else self.base / self.settings.history
 
+    def named(self, url: str) -> str:
+        """A ticket in words that others read: its address; of a file the path from the folder of the settings."""
+        if "://" in url:
+            return url
+        path = Path(url)
+        return path.relative_to(self.base).as_posix() if path.is_relative_to(self.base) else path.name
+
+    def portable(self, text: str) -> str:
+        """A text without the folder of the settings, which is another on another machine."""
+        return text.replace(f"{self.base}/", "")
+
 
 def load(path: Path | None) -> Config:
     """The configuration of a file; without one, of `triagebot.yaml` here, else the shipped defaults.
