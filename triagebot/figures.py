@@ -14,7 +14,8 @@ from triagebot import decisions, summary
 from triagebot.config import Config
 from triagebot.counted import ignoring
 from triagebot.history import History
-from triagebot.look import Options, View, by_alias
+from triagebot.look import Options, View, assets, by_alias
+from triagebot.looked import counted
 from triagebot.model import DUE_SOON, FINDING, Outcome, Plan
 from triagebot.render import many
 from triagebot.rules import VULNERABILITY
@@ -47,10 +48,10 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
         arithmetic=view.state.arithmetic,
         coverage=summary.coverage(view.coverage, belief.shown, listed),
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
-        teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now,
-                            _oldest(config, judged, view)),
+        teams=summary.teams(judged, counted(view.coverage, belief.shown), mine, config.teams, view.ownership.team_of,
+                            options.now, _oldest(config, judged, view)),
         ignored=view.judged.height - judged.height, unverified=judged.filter(~pl.col("verified")).height,
-        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
+        unowned=tuple(sorted(view.ownership.unowned & assets(belief, view.coverage))),
         buckets=replace(buckets(judged, view.held), ignored=view.judged.height - judged.height),
         notices=notices(view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config)),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from datetime import date, datetime
 import polars as pl
 
 from triagebot.files import TeamFile
-from triagebot.looked import IMAGE, missing
+from triagebot.identity import NO_IMAGE
+from triagebot.looked import IMAGE, counted, missing
 from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import many, number, percent, shares
@@ -141,6 +143,13 @@ def stuck_words(s: Summary) -> list[tuple[str, list[str]]]:
     return told
 
 
+def without_owner(s: Summary) -> str:
+    """How many have none, in words: who owns an image goes by its repository, whatever its tags."""
+    with_workloads = ("image repository or workload", "image repositories and workloads")
+    are_images = not any(re.match(NO_IMAGE, name) for name in s.unowned)
+    return many(len(s.unowned), *(("image repository", "image repositories") if are_images else with_workloads))
+
+
 def severities(judged: pl.DataFrame) -> tuple[SeverityRow, ...]:
     """The severity table over the findings (`judged` has `severity`, `fixable`, `excused`)."""
     counted = {
@@ -170,13 +179,12 @@ def posture(judged: pl.DataFrame) -> tuple[PostureRow, ...]:
 
 def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int, int]:
     """(all images, those with critical or high, those of these where an exception covers every one)."""
-    everything = _images(pl.concat([shown.select(IMAGE), told.select(IMAGE)])).n_unique()
     serious = _images(judged).filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
     by_image = (
         shown.select([*FINDING, "tag"]).join(serious, on=FINDING)
         .group_by(IMAGE).agg(pl.col("excused").is_not_null().all())
     )  # fmt: skip
-    return everything, by_image.height, int(by_image["excused"].sum())
+    return counted(told, shown).height, by_image.height, int(by_image["excused"].sum())
 
 
 def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str, str]] = ()) -> Coverage:
@@ -201,18 +209,14 @@ def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
 
 
 def teams(
-    judged: pl.DataFrame, shown: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile, team_of: Mapping[str, str],
-    now: datetime, oldest: Mapping[str, date],
+    judged: pl.DataFrame, counted: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile,
+    team_of: Mapping[str, str], now: datetime, oldest: Mapping[str, date],
 ) -> tuple[TeamRow, ...]:  # fmt: skip
-    """One row per team, in the order of the team file; teams without anything are left out."""
+    """One row per team, in the order of the team file; teams without anything are left out. `counted`: all images."""
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     serious = vulnerabilities.filter(pl.col("severity").is_in(["critical", "high"]))
     checks = Counter(judged.filter(pl.col("kind") != VULNERABILITY)["team"].to_list())
-    held = (
-        _images(shown.select(IMAGE))
-        .unique()
-        .with_columns(team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String))
-    )
+    held = Counter(team_of.get(asset, "") for asset in counted["asset"].to_list())
     rows = []
     for team_id, team in known.teams.items():
         mine = serious.filter(pl.col("team") == team_id)
@@ -221,7 +225,7 @@ def teams(
             TeamRow(
                 team_id,
                 team.name or team_id,
-                held.filter(pl.col("team") == team_id).height,
+                held[team_id],
                 mine.filter(pl.col("severity") == "critical").height,
                 mine.filter(pl.col("severity") == "high").height,
                 int(mine["fixable"].sum()),

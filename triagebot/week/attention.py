@@ -8,7 +8,7 @@ from datetime import datetime
 from triagebot.regular import Gap
 from triagebot.render import many, number
 from triagebot.render.blocks import Block, Bullets, Line, Paragraph, Said, line
-from triagebot.summary import stuck_words
+from triagebot.summary import stuck_words, without_owner
 from triagebot.week.people import cut, notice
 from triagebot.week.sheet import STALE, Section, Sheet
 
@@ -56,8 +56,7 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
     if s.unverified:
         items.append(line(many(s.unverified, *_AGAIN)))
     if s.unowned:
-        what = ("image or workload", "images and workloads") if s.posture else ("image",)
-        items.append(_named(f"{many(len(s.unowned), *what)} without an owner in the team file", s.unowned, rows))
+        items.append(_named(f"{without_owner(s)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_named(said, names, rows) for said, names in stuck_words(s)]
     items += [notice(n) for n in s.notices if n.state != "ending"]
