@@ -110,3 +110,32 @@ def test_repositories_without_an_owner_are_counted_as_they_are_listed(place: Pla
     assert f"- 2 image repositories without an owner in the team file: {listed}\n" in said
     text = page.written(settings(place), options, app.standing(settings(place), options)).text
     assert "No line of the team map matches 2 image repositories<" in text
+
+
+@pytest.mark.parametrize("before", ["never", "clean", "full"])
+def test_a_scan_that_looked_at_nothing_does_not_read_as_clean(tmp_path: Path, before: str) -> None:
+    place = Place.create(tmp_path / "place", "drop_fraction: 1\n")
+    if before != "never":
+        place.run(folder(tmp_path / "one", {"a:1": [HIGH] if before == "full" else [], "b:1": []}), NOW)
+    last = tmp_path / "two"
+    last.mkdir()
+    for name in ("a", "b"):
+        (last / f"{name}.json").write_bytes(failure_document(f"registry.example/{name}:1"))
+    told = place.run(last, NOW + timedelta(days=7))
+    if before == "full":
+        said = (
+            "nothing could be looked at, as every report failed; as last seen, 0.0% of vulns are critical, 100.0% are"
+        )
+        assert told.headline.startswith(said)
+    else:
+        assert told.headline == "nothing could be looked at, as every report failed; nothing is known of 2 images"
+        assert "**what is fixable is not known; no team overdue" in told.summary
+    assert "Nothing could be looked at, as every report failed; " in told.summary
+
+
+def test_what_was_not_looked_at_does_not_read_as_clean(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place")
+    last = folder(tmp_path / "one", {"a:1": []})
+    (last / "b.json").write_bytes(failure_document("registry.example/b:1"))
+    told = place.run(last, NOW)
+    assert told.headline == "no vulns are known in 2 images, of which 1 could not be looked at"

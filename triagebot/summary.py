@@ -77,6 +77,11 @@ class Coverage:
     images_missing: int
     failures: tuple[tuple[str, str], ...]
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether there were reports, and every one of them failed."""
+        return self.reports_failed > 0 and not self.reports_scanned
+
 
 @dataclass(frozen=True)
 class Stuck:
@@ -107,6 +112,8 @@ class Summary:
     decisions: tuple[Decision, ...] = ()
     unassignable: tuple[str, ...] = ()
     stuck: tuple[Stuck, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    """Tickets that cannot be read, each with the fault: counted as neither open nor closed."""
     ignored: int = 0
     """Findings that a rule ignores: in no table or trend, but in the reconciling line."""
     unverified: int = 0
@@ -114,6 +121,11 @@ class Summary:
     buckets: Buckets = field(default_factory=Buckets)
     notices: tuple[Notice, ...] = ()
     due_soon: int = 0
+
+    @property
+    def open_tickets(self) -> int:
+        """Open tickets, as far as they can be read."""
+        return sum(team.open_tickets for team in self.teams)
 
     @property
     def overdue(self) -> int:
@@ -244,19 +256,30 @@ def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:
 
 
 def headline(s: Summary) -> str:
-    """The one sentence that managers read."""
+    """The one sentence that managers read. What was not looked at never reads as clean."""
     critical, high = s.row("critical"), s.row("high")
     if not s.total:
-        return f"no vulns are known in {many(s.images_total, 'image')}"
+        return _nothing_known(s)
+    blind = "nothing could be looked at, as every report failed; as last seen, " if s.coverage.is_blind else ""
 
     def fixable(row: SeverityRow) -> str:
         return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
 
     return (
-        f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
+        f"{blind}{percent(critical.share)} of vulns are critical{fixable(critical)}, "
         f"{percent(high.share)} are high{fixable(high)}; "
         f"{number(s.images_serious)} of {many(s.images_total, 'image has', 'images have')} critical or high vulns"
     )
+
+
+def _nothing_known(s: Summary) -> str:
+    images = many(s.images_total, "image")
+    if s.coverage.is_blind:
+        of = f" of {images}" if s.images_total else ""
+        return f"nothing could be looked at, as every report failed; nothing is known{of}"
+    if unseen := s.images_total - s.coverage.images_scanned:
+        return f"no vulns are known in {images}, of which {number(unseen)} could not be looked at"
+    return f"no vulns are known in {images}"
 
 
 def reconciled(a: Arithmetic) -> str:

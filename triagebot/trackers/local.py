@@ -94,7 +94,7 @@ class LocalTracker:
                 ignored.append(f"{path}: carries the marker of another ticket and is ignored")
             else:
                 tickets.append(self._ticket(path, front, body, marker, damaged=told is None))
-        return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored))
+        return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored), named=file_name)
 
     def _remembered(self, ticket_id: str) -> Marker | None:
         known = self._known.get(ticket_id)

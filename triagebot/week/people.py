@@ -36,8 +36,10 @@ def teams(s: Summary, w: Span | None, rows: int, is_late: bool) -> list[Block]:
         sorted(s.teams, key=lambda t: (-t.overdue, -t.critical, -t.high, t.name)) if len(s.teams) > most else s.teams
     )
     blocks: list[Block] = [Table(tuple(heads), tuple(map(row, order[:most])), more=max(0, len(s.teams) - most))]
-    if s.due_soon:
-        blocks.append(Paragraph(line(f"Tickets: {number(s.overdue)} overdue, {number(s.due_soon)} due soon.")))
+    told = [f"{number(s.open_tickets)} open", f"{number(len(s.unread))} cannot be read"] if s.unread else []
+    told += [f"{number(s.overdue)} overdue", f"{number(s.due_soon)} due soon"] if s.due_soon else []
+    if told:
+        blocks.append(Paragraph(line(f"Tickets: {', '.join(told)}.")))
     return blocks
 
 
