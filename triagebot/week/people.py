@@ -52,10 +52,9 @@ def decisions(s: Summary, rows: int) -> list[Block]:
     blocks: list[Block] = []
     if s.decisions:
         shown, more = cut(s.decisions, rows)
-        table = tuple(_decision(d) for d in shown)
         blocks += [
             Paragraph(line(Said("Decisions in force", "strong"), ", those that end first on top")),
-            Table(("Until", "What", "Who", "Why", "Ticket"), table, left=5, more=more),
+            _decided(shown, more),
         ]
     ending = [n for n in s.notices if n.state == "ending"]
     if ending:
@@ -75,15 +74,20 @@ def decisions(s: Summary, rows: int) -> list[Block]:
     return blocks
 
 
-def _decision(d: Decision) -> tuple[Line, ...]:
-    until = "the other ticket is closed" if d.what == "closed as duplicate" else f"{d.until}"
-    return (
-        line(until),
-        line(Said(d.what, "text")),
-        line(Said(d.by, "text")),
-        line(Said(d.because, "text")),
-        line(Said(d.ticket, "code")),
-    )
+def _decided(told: Sequence[Decision], more: int) -> Table:
+    """A column that nobody filled (a file does not tell who closed it) is left out."""
+    columns: dict[str, list[Line]] = {
+        "Until": [line("the other ticket is closed" if d.what == _DUPLICATE else f"{d.until}") for d in told],
+        "What": [line(Said(d.what, "text")) for d in told],
+        "Who": [line(Said(d.by, "text") if d.by else "not said") for d in told if any(x.by for x in told)],
+        "Why": [line(Said(d.because, "text") if d.because else "-") for d in told if any(x.because for x in told)],
+        "Ticket": [line(Said(d.ticket, "code")) for d in told],
+    }
+    kept = {name: cells for name, cells in columns.items() if cells}
+    return Table(tuple(kept), tuple(zip(*kept.values(), strict=True)), left=len(kept), more=more)
+
+
+_DUPLICATE = "closed as duplicate"
 
 
 def notice(n: Notice) -> Line:
