@@ -47,9 +47,9 @@ class OfScan:
 
     config: ConfigOption = None
     label: Label = ""
-    taken_at: TakenAt = ""
+    taken_at: TakenAt = None
     stream: Stream = "main"
-    now: Now = ""
+    now: Now = None
     accept_drop: AcceptDrop = False
     allow_mass_close: MassClose = False
     as_json: AsJson = False
@@ -128,7 +128,7 @@ def plan(
 def apply(
     plan_file: Annotated[Path, typer.Argument(help="A file that `triagebot plan --out` wrote.")],
     config: ConfigOption = None,
-    now: Now = "",
+    now: Now = None,
     dry_run: DryRun = False,
     allow_mass_close: MassClose = False,
     as_json: AsJson = False,
