@@ -111,3 +111,25 @@ def test_mended_it_goes_on(place: Place, tmp_path: Path) -> None:
     told = place.run(scan(tmp_path, 2), NOW + timedelta(weeks=2))
     assert told.document["errors"] == []
     assert "cannot be read" not in told.summary
+
+
+def test_nothing_is_closed_for_having_moved_to_it(place: Place, tmp_path: Path) -> None:
+    """Nobody knows whether it is open."""
+    settings = place.folder / "triagebot.yaml"
+    by_image = settings.read_text()
+    settings.write_text(f"{by_image}group_by: upgrade\n")
+    place.run(scan(tmp_path, 1), NOW + timedelta(weeks=1))
+    (moved,) = place.open_keys()
+    settings.write_text(by_image)
+    place.run(scan(tmp_path, 2), NOW + timedelta(weeks=2))
+    stood = place.open_keys()
+    assert len(stood) == 2
+    settings.write_text(f"{by_image}group_by: upgrade\n")
+    (path,) = (p for p in (place.folder / "tickets").glob("*.md") if f"key: {moved}\n" in p.read_text())
+    path.write_bytes(FAULTS["yaml"])
+    told = place.run(scan(tmp_path, 3), NOW + timedelta(weeks=3)).document
+    assert sorted((a["kind"], a["outcome"]) for a in told["actions"]) == [
+        ("leave", "done"), ("move", "deferred"), ("move", "deferred"),
+    ]  # fmt: skip
+    path.unlink()
+    assert place.open_keys() == stood
