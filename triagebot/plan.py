@@ -258,7 +258,7 @@ class _Planner:
         return f"It belongs to {draft.team_name}, whose tickets are filed in {self._named_home(draft)}."
 
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        gone = {g.id for g in draft.gone}
+        gone = {*(g.id for g in draft.gone), *draft.absent}
         homeless = [
             f
             for f in ticket.marker.shown
@@ -281,7 +281,8 @@ class _Planner:
             return [self._closed(draft, ticket)]
         if draft.below and same(ticket.marker.rules, draft.rules):
             return [self._step(draft, Kind.LEAVE, *_DATA_MOVED, ticket)]
-        return [self._closed(replace(draft, want=Want.BELOW if draft.below else Want.DECIDED), ticket)]
+        spared = Want.BELOW if draft.below else Want.DECIDED
+        return [self._closed(replace(draft, want=spared if {*ticket.marker.shown} - gone else Want.FIXED), ticket)]
 
     def _content(self, draft: Draft, ticket: Ticket | None) -> Content:
         old = ticket.marker if ticket else None
