@@ -383,6 +383,52 @@ def write_git(folder: Path, url: str) -> None:
     (folder / ".git" / "config").write_text(f'[remote "origin"]\n  url = {url}\n')
 
 
+def test_what_is_run_by_hand_first_is_known_to_the_schedule(
+    call: Call, github: Github, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `init` says, line by line, with a token of one's own; then the workflow, as another."""
+    origin_of(tmp_path / "acme/platform.git", tmp_path)
+    days(Path("scans"))
+    monkeypatch.setenv("GITHUB_TOKEN", github.token())
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    steps = steps_of(call("init").stdout)
+    assert steps[-1].startswith("triagebot history push #")
+    for step in steps[1:]:
+        paste(call, step)
+    assert {issue["user"]["login"] for issue in github.repo().issues()} == {"triage-bot"}
+    filed = len(github.repo().issues())
+    done = scheduled(tmp_path / "machine", tmp_path / "acme/platform.git", github)
+    assert not done.failed, done.said
+    assert (len(github.repo().issues()), "nothing to do" in done.said) == (filed, True)
+
+
+def origin_of(repository: Path, folder: Path) -> None:
+    """Have the working directory be a clone of acme/platform, whose server is this folder."""
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)  # noqa: S607
+    subprocess.run(["git", "init", "--quiet"], check=True)  # noqa: S607
+    with Path(".git/config").open("a") as config_file:
+        config_file.write(
+            '[remote "origin"]\n\turl = https://github.com/acme/platform.git\n'
+            f'[url "file://{folder}/"]\n\tinsteadOf = https://github.com/\n'
+        )
+
+
+def scheduled(machine: Path, repository: Path, github: Github) -> Job:
+    """The drafted workflow, but for the installation, on a machine that has only what is committed."""
+    away = shutil.ignore_patterns(".triagebot", "tickets", ".git")
+    work = shutil.copytree(".", machine / "work", ignore=away)
+    steps = [
+        step for step in yaml.safe_load(Path(drafts.WORKFLOW).read_text())["jobs"]["triage"]["steps"]
+        if step.get("name") != "Install triagebot"
+    ]  # fmt: skip
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(machine),
+        "GITHUB_API_URL": github.url, "REMOTE": f"file://{repository}",
+    }  # fmt: skip
+    contexts = {"github.token": github.workflow_token(), "inputs.scan": "", "inputs.dry-run": ""}
+    return Job(work, machine / "temp", environment, contexts).steps(steps)
+
+
 def test_jira_is_drafted_and_loads(call: Call) -> None:
     call("init", CSM / "scans", "--tracker", "jira", "--url", "https://jira.acme.example", "--project", "NET")
     tracker = config.load(None).settings.trackers["default"].model_dump()

@@ -141,7 +141,7 @@ def steps(begun: Begun, place: Place, base: Path) -> list[str]:
     config = "" if base.resolve() == Path.cwd() else f" --config {shlex.quote((base / drafts.SETTINGS).as_posix())}"
     first = {
         "local": [],
-        "github": ["export GITHUB_TOKEN=…     # may read and write issues"],
+        "github": ["export GITHUB_TOKEN=…     # may read and write issues, and contents for the history"],
         "jira": ["export JIRA_TOKEN=…       # and JIRA_USER for Jira Cloud"],
     }[place.kind]
     told = "     # for the trend; touches no ticket"
@@ -151,7 +151,17 @@ def steps(begun: Begun, place: Place, base: Path) -> list[str]:
         *(f"triagebot run {_argument(begun, scan)}{config} --record-only{told}" for scan in begun.older),
         f"triagebot run {_argument(begun, begun.scan)}{config} --dry-run",
         f"triagebot run {_argument(begun, begun.scan)}{config}",
+        *_shared(place, base, config),
     ]
+
+
+def _shared(place: Place, base: Path, config: str) -> list[str]:
+    """What the schedule must know before its first run: else it takes the tickets of this one for somebody else's."""
+    here = origin(base)
+    if not here and (place.kind != "github" or place.url):
+        return []
+    remote = "" if here else f" --remote https://github.com/{place.repo}.git"
+    return [f"triagebot history push{config}{remote}     # before the schedule runs: it then knows these tickets"]
 
 
 def _argument(begun: Begun, scan: str) -> str:

@@ -76,7 +76,13 @@ def _tracker(place: Place) -> list[str]:
     url = f", url: {json.dumps(place.url)}" if place.url else ""
     if place.kind == "github":
         return [
-            f"  default: {{type: github, repo: {json.dumps(place.repo)}{url}}}  # GITHUB_TOKEN from the environment"
+            "  default:",
+            "    type: github",
+            f"    repo: {json.dumps(place.repo)}  # GITHUB_TOKEN from the environment",
+            *([f"    url: {json.dumps(place.url)}"] if place.url else []),
+            "    # Who files for the workflow. A run by hand files as you: add your own login, or what it filed is",
+            "    # ours only by the history (`triagebot history push` after it, `triagebot history pull` before it).",
+            '    authors: ["github-actions[bot]"]',
         ]
     return [
         "  # JIRA_TOKEN from the environment; for Jira Cloud also JIRA_USER, the address that the token belongs to.",
