@@ -472,6 +472,13 @@ def test_what_is_run_by_hand_first_is_known_to_the_schedule(
     assert (len(github.repo().issues()), "nothing to do" in done.said) == (filed, True)
 
 
+@pytest.mark.parametrize(("url", "authors"), [("", ["github-actions[bot]"]), ("https://ghe.example/api/v3", [])])
+def test_the_settings_name_who_files_for_the_workflow(call: Call, url: str, authors: list[str]) -> None:
+    days(Path("scans"))
+    call("init", "--repo", "acme/platform", *(["--url", url] if url else []))
+    assert config.load(None).settings.trackers["default"].model_dump()["authors"] == authors
+
+
 def origin_of(repository: Path, folder: Path) -> None:
     """Have the working directory be a clone of acme/platform, whose server is this folder."""
     subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)  # noqa: S607

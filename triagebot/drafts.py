@@ -18,6 +18,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar")
 """What a run takes for an archive of reports."""
 WORKFLOW = ".github/workflows/triage.yml"
 
+_ACTIONS = "github-actions[bot]"
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
 SETUP_PYTHON = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065 # v5.6.0"
 
@@ -81,7 +82,8 @@ def _tracker(place: Place) -> list[str]:
             *([f"    url: {json.dumps(place.url)}"] if place.url else []),
             "    # Who files for the workflow. A run by hand files as you: add your own login, or what it filed is",
             "    # ours only by the history (`triagebot history push` after it, `triagebot history pull` before it).",
-            '    authors: ["github-actions[bot]"]',
+            # A server without Actions knows nobody of that name, and refuses to list what they filed.
+            f"    {'# ' if place.url else ''}authors: [{json.dumps(_ACTIONS)}]",
         ]
     return [
         "  # JIRA_TOKEN from the environment; for Jira Cloud also JIRA_USER, the address that the token belongs to.",
