@@ -183,6 +183,7 @@ jobs:
         run: triagebot history pull --hold --remote "$REMOTE"
         env:
           GITHUB_TOKEN: ${{ github.token }}
+      # A scan was taken when its reports say; else on the day in its name; else now, when a run first sees it.
       - name: Triage
         run: |
           # By the day or number in its name. Commits have no order: there the times in the reports decide.

@@ -36,6 +36,7 @@ class Cause(StrEnum):
     QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
     CLAIMED = "claimed"
+    UNREAD = "unread"
 
 
 class Kind(StrEnum):
@@ -119,6 +120,15 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A ticket that stands and cannot be read. `fault`: with what to do; `stream`: empty where nobody knows it."""
+
+    id: str
+    fault: str
+    stream: str = ""
+
+
+@dataclass(frozen=True)
 class TrackerFacts:
     """What the plan must know of a tracker.
 
@@ -146,6 +156,8 @@ class TrackerFacts:
     """(place, key): what stands there for a key that has no ticket of ours; none is filed beside it."""
     flags: bool = False
     """Whether its tickets can carry the label that says that they are due."""
+    unread: tuple[Unread, ...] = ()
+    """All that cannot be read, also those whose key is not known."""
 
     def home(self, place: str) -> str:
         """The place that a draft means; a tracker without places has none."""
