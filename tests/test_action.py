@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import yaml
 from actions import Job
-from github import Auth, GithubIntegration
+from github import Auth
+from github_emulator import REPOSITORIES
 from github_front import Call
 from github_server import Github
 from reports import trivy, vulnerability, write
@@ -207,14 +209,32 @@ def test_a_dry_run_writes_nothing(world: World, tmp_path: Path) -> None:
     assert git(world.origin, "for-each-ref") == ""
 
 
-def test_a_folder_that_outlives_the_run_keeps_the_history(world: World, tmp_path: Path) -> None:
-    reports, state = scan(tmp_path / "1.0", "a/a"), tmp_path / "kept" / "history"
-    for created in ("1", "0"):
-        job = world.job(reports, state=str(state)).steps(STEPS)
+@pytest.mark.parametrize("state", ["cache", "folder"])
+@pytest.mark.parametrize("kind", ["github", "local"])
+def test_a_folder_or_the_cache_keeps_the_history_and_the_tickets(
+    world: World, tmp_path: Path, state: str, kind: str
+) -> None:
+    reports, kept = scan(tmp_path / "1.0", "a/a"), tmp_path / "kept"
+    for created in ("1", "0", "0"):
+        job = world.job(reports, state="cache" if state == "cache" else str(kept))
+        if kind == "local":
+            write_text(job.workspace / "triagebot.yaml", "trackers: {default: {type: local, path: tickets}}\n")
+        cache = job.workspace / ".triagebot-cache"
+        if state == "cache" and kept.exists():
+            shutil.move(kept, cache)
+        job.steps([step for step in STEPS if "uses" not in step])
         assert not job.failed, job.said
         assert job.outputs["run.created"] == created
-        assert "Fetch the history" in job.skipped
-    assert len(list((state / "runs").iterdir())) == 2
+        assert len(list((job.workspace / "tickets").glob("*.md"))) == (kind == "local")
+        if state == "cache":
+            shutil.move(cache, kept)
+    place = kept if state == "cache" else kept / "triagebot.git"
+    assert len(git(place, "ls-tree", "-r", "--name-only", BRANCH, "history/runs/").splitlines()) == 3
+
+
+def test_the_cache_is_what_the_steps_restore_and_save() -> None:
+    paths = [step["with"]["path"] for step in STEPS if "uses" in step]
+    assert paths == [".triagebot-cache"] * 2
 
 
 @pytest.mark.parametrize(("token", "sent"), [("", False), ("given", True)])
@@ -262,6 +282,25 @@ def test_a_public_repository_gets_no_history_unless_that_is_meant(
     assert ("give --public (the Action: `public: true`)" in job.said) is refused
 
 
+@pytest.mark.parametrize(("public", "failed"), [("false", "Find the history: exit code 3"), ("true", "")])
+def test_the_cache_of_a_public_repository_is_public(world: World, tmp_path: Path, public: str, failed: str) -> None:
+    job = world.job(scan(tmp_path / "1.0", "a/a"), state="cache", public=public)
+    write_text(tmp_path / "event.json", json.dumps({"repository": {"full_name": "acme/platform", "private": False}}))
+    job.environment = {**job.environment, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    job.steps([step for step in STEPS if "uses" not in step])
+    assert job.failed == failed, job.said
+    assert ("public: true" in job.said) == bool(failed)
+
+
+def test_the_workflow_of_this_repository_runs_when_that_is_public(world: World, tmp_path: Path) -> None:
+    told = yaml.safe_load((ROOT / ".github/workflows/triage.yml").read_text(encoding="utf-8"))
+    (step,) = [step for step in told["jobs"]["triage"]["steps"] if step.get("uses") == "./"]
+    job = world.job(scan(tmp_path / "1.0", "a/a"), public=step["with"].get("public", "false"))
+    write_text(tmp_path / "event.json", json.dumps({"repository": {"full_name": "acme/platform", "private": False}}))
+    job.environment = {**job.environment, "GITHUB_EVENT_PATH": str(tmp_path / "event.json")}
+    assert not job.steps(STEPS).failed, job.said
+
+
 def test_an_address_for_ssh_is_a_repository_and_no_folder(world: World, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--bare", "state.git")
     ssh = tmp_path / "ssh"
@@ -282,7 +321,30 @@ def test_the_newest_scan_is_taken_and_a_missing_one_is_told(world: World, tmp_pa
     assert json.loads(Path(job.outputs["run.document"]).read_text())["scan"]["label"] == "1.10"
     gone = world.job(tmp_path / "1.9", scan="elsewhere/*").steps(STEPS)
     assert gone.failed == "Triage: exit code 2"
-    assert "::error::there is no scan at elsewhere/*" in gone.said
+    assert "::error::there is no scan to be had from elsewhere/*" in gone.said
+
+
+def test_what_lies_beside_or_in_one_folder_does_no_harm(world: World, tmp_path: Path) -> None:
+    job = world.job(scan(tmp_path / "1.0", "a/a", "a/b"))
+    write_text(job.workspace / "scans" / "README.md", "# Scans\n")
+    (job.workspace / "scans" / "latest").symlink_to("1.0")
+    assert not job.steps(STEPS).failed, job.said
+    flat = world.job(tmp_path / "1.0")
+    shutil.rmtree(flat.workspace / "scans")
+    shutil.copytree(tmp_path / "1.0", flat.workspace / "scans")
+    assert not flat.steps(STEPS).failed, flat.said
+    assert "images: 2 scanned" in flat.said
+
+
+def test_the_second_of_a_job_tells_nothing_of_the_first(world: World, tmp_path: Path) -> None:
+    first = world.job(scan(tmp_path / "1.0", "a/a")).steps(STEPS)
+    assert first.outputs["run.created"] == "1"
+    second = Job(first.workspace, first.temp, first.environment, first.contexts, dict(world.installed.outputs))
+    second.contexts["inputs.stream"] = "no stream"
+    second.steps(STEPS)
+    assert second.failed == "Triage: exit code 2"
+    assert "run.created" not in second.outputs
+    assert "run.document" not in second.outputs
 
 
 def test_every_action_is_pinned_by_commit() -> None:
@@ -309,6 +371,20 @@ def example(name: str) -> dict[str, Any]:
     return job
 
 
+def app_token(github: Github) -> str:
+    """A token of the app that reaches what `many-repositories.yml` lists, as far as there is such a repository."""
+    (step,) = [step for step in example("many-repositories.yml")["steps"] if step.get("id") == "app"]
+    listed = [name.strip() for name in step["with"]["repositories"].split(",")]
+    asked = {
+        "repositories": [name for name in listed if f"acme/{name}" in REPOSITORIES],
+        "permissions": {"issues": "write", "metadata": "read"},
+    }
+    signed = Auth.AppAuth(github.app, github.app_key).create_jwt()
+    address = f"{github.url}/app/installations/{github.installation}/access_tokens"
+    done = requests.post(address, json=asked, headers={"Authorization": f"Bearer {signed}"}, timeout=10)
+    return str(done.json()["token"])
+
+
 def lay_out(name: str, work: Path) -> None:
     """What the jobs before have left in the folder `scan`."""
     reports = scan(work / "reports", "a/a")
@@ -322,7 +398,6 @@ def lay_out(name: str, work: Path) -> None:
 
 @pytest.mark.parametrize("name", ["trivy.yml", "snyk.yml", "kyverno.yml", "many-repositories.yml"])
 def test_the_commands_of_the_examples_file_each_ticket_once(world: World, name: str) -> None:
-    app = GithubIntegration(auth=Auth.AppAuth(world.github.app, world.github.app_key), base_url=world.github.url)
     steps = [step for step in example(name)["steps"] if "triagebot " in step.get("run", "")]
     assert [step["name"] for step in steps] == ["Fetch the history", "Triage", "Keep the history"]
     for made in (1, 0):
@@ -330,7 +405,7 @@ def test_the_commands_of_the_examples_file_each_ticket_once(world: World, name: 
         machine = world.folder / f"machine-{world.jobs}"
         write_text(machine / "work" / "triagebot.yaml", SETTINGS)
         contexts = {"github.token": world.token}
-        outputs = {"app.token": app.get_access_token(world.github.installation).token}
+        outputs = {"app.token": app_token(world.github)}
         if name == "many-repositories.yml":
             contexts["github.token"] = "nobody's"
             settings = "token_env: TRIAGE_TOKEN, authors: ['triagebot-app[bot]'], pause: 0}}\n"
@@ -346,6 +421,27 @@ def test_the_commands_of_the_examples_file_each_ticket_once(world: World, name: 
     assert [issue["user"]["login"] for issue in world.github.repo().issues()] == [
         "triagebot-app[bot]" if name == "many-repositories.yml" else "github-actions[bot]"
     ]
+
+
+LISTED = b"nginx:1.27\r\n\t# remark\r\n  # another\n\nredis:7\t# cache\n  quay.io/a/b:1  \nlast:1"
+
+
+@pytest.mark.parametrize("name", ["trivy", "grype", "snyk"])
+def test_the_examples_scan_each_image_of_the_list_however_it_is_written(tmp_path: Path, name: str) -> None:
+    """The scanner reads what it is given: that must not be the rest of the list."""
+    told = yaml.safe_load((ROOT / f"examples/workflows/{name}.yml").read_text(encoding="utf-8"))
+    (step,) = [step for step in told["jobs"]["scan"]["steps"] if step.get("name") == "Scan"]
+    scanner = tmp_path / "bin" / name
+    write_text(scanner, f'#!/bin/sh\ncat > /dev/null\nfor word; do echo "$word"; done >> {tmp_path}/asked\n')
+    scanner.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "images.txt").write_bytes(LISTED)
+    environment = {"PATH": f"{scanner.parent}:{os.environ['PATH']}"}
+    contexts = {"secrets.SNYK_TOKEN": "x"}
+    job = Job(tmp_path / "work", tmp_path / "temp", environment, contexts, {"grype.cmd": str(scanner)}).steps([step])
+    assert not job.failed, job.said
+    asked = [word for word in (tmp_path / "asked").read_text().splitlines() if ":" in word and "json" not in word]
+    assert asked == ["nginx:1.27", "redis:7", "quay.io/a/b:1", "last:1"]
 
 
 def test_the_examples_install_this_version() -> None:

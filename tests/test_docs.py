@@ -102,6 +102,22 @@ def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
         assert "Traceback" not in said
 
 
+def test_the_script_for_a_scheduler_runs_with_next_to_no_environment(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    (tmp_path / "scans" / "README.md").write_text("# Scans\n")
+    (page,) = [page for page in PAGES if page.stem == "tutorial"]
+    (block,) = [block for block in blocks(page) if "run.sh <<" in block.text]
+    (tmp_path / "triagebot-venv").mkdir()
+    (tmp_path / "triagebot-venv" / "bin").symlink_to(Path(sys.executable).parent)
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    subprocess.run(["/bin/bash", "-euc", block.text], cwd=tmp_path, env=bare, check=True)
+    assert (tmp_path / "triage.env").stat().st_mode & 0o777 == 0o600
+    for _ in range(2):
+        done = subprocess.run([tmp_path / "run.sh"], cwd="/", env=bare, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr + (tmp_path / "triage.log").read_text()
+        assert "scan 1.3.0: images: 3 scanned" in done.stdout
+
+
 def test_the_table_names_blocks_that_are_there_each_with_a_reason() -> None:
     there = {(block.page, block.first) for page in PAGES for block in blocks(page)}
     assert set(untested()) - there == set(), "no such block: take the line out of docs/untested.md"

@@ -91,7 +91,7 @@ def test_somebody_elses_issue_with_our_marker_is_left_alone(world: World, by: st
 def test_a_forged_marker_of_a_new_key_takes_no_ticket_away(world: World) -> None:
     world.run(0, ONE)
     body = world.repo.body(1).replace("docker.io/a/a", "docker.io/a/b")
-    world.repo.file("mine", body, by="octocat", labels=["triagebot"])
+    world.repo.file("mine", body, by="triager", labels=["triagebot"])
     world.forget()
     assert world.run(7, images={"a/a": [ONE], "a/b": [ONE]})["create"] == 1
     assert world.count() == 3

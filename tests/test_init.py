@@ -12,7 +12,6 @@ import sys
 import tarfile
 from collections.abc import Callable
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,6 @@ def paste(call: Call, step: str) -> None:
     call(*words[1:])
 
 
-DAY_PATTERN = "[12][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 DAYS = ("2026-05-01", "2026-05-08", "2026-05-15")
 REPORTS = {f"r{n}": trivy(f"x/{n}:1", [vulnerability("CVE-2026-0001")], at="2026-05-01T06:00:00Z") for n in "abc"}
 
@@ -186,41 +184,113 @@ def test_of_two_scans_of_one_day_the_later_one_counts(call: Call) -> None:
     assert "= 3 now" in said
 
 
-@pytest.mark.parametrize(
-    ("names", "pattern"),
-    [
-        (["2026-05-01", "2026-05-08"], f"{DAY_PATTERN}"),
-        (["n-2026-05-01-x", "n-2026-05-08-x"], f"n-{DAY_PATTERN}-x"),
-        (["2026-05-01T0600", "2026-05-01T1800"], "*[0-9]*"),
-        (["2026-05-01-9", "2026-05-01-10"], "*[0-9]*"),
-        (["2026-05-01-2026-05-07", "2026-05-08-2026-05-14"], f"{DAY_PATTERN}-{DAY_PATTERN}"),
-    ],
-)
-def test_the_workflow_looks_for_scans_that_are_called_as_these_are(
-    tmp_path: Path, names: list[str], pattern: str
-) -> None:
-    for name in names:
-        write(tmp_path / name, **REPORTS)
-    told = layout(tmp_path)
-    assert (sorted(p.name for p in told.scans), told.pattern) == (sorted(names), pattern)
-    assert all(fnmatchcase(name, pattern) for name in names)
-
-
 @pytest.mark.parametrize(("make", "newest"), [pytest.param(*case[:2], id=n) for n, *case in LAYOUTS])
 def test_the_drafted_workflow_takes_the_scan_that_init_looked_at(
     call: Call, make: Callable[[Path], object], newest: str
 ) -> None:
     make(Path("scans"))
     call("init")
+    assert chosen() == newest
+
+
+def chosen(folder: str = ".") -> str:
+    """The scan that the drafted workflow takes."""
     (step,) = [s for s in yaml.safe_load(Path(drafts.WORKFLOW).read_text())["jobs"]["triage"]["steps"]
                if s.get("name") == "Triage"]  # fmt: skip
-    chosen = step["run"].splitlines()[0]
+    script = step["run"].replace("triagebot run", "echo triagebot run")
     done = subprocess.run(
-        ["bash", "-euc", f'{chosen}\necho "$scan"'],  # noqa: S607
-        env={"PATH": os.environ["PATH"], "SCANS": step["env"]["SCANS"], "CHOSEN": ""},
-        capture_output=True, text=True, check=True,
+        ["bash", "-euc", f'{script}\necho "$scan"'],  # noqa: S607
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "SCANS": step["env"]["SCANS"],
+             "CHOSEN": "", "DRY_RUN": ""},
+        cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout.strip() == newest
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["scäns", "scans (old)", "it's", "-scans", '"q" $x `y`', "a\\b"])
+def test_scans_may_be_called_anything(call: Call, name: str) -> None:
+    days(Path(name))
+    steps = steps_of(call("init", "--", name).stdout)
+    path = f"{'./' if name.startswith('-') else ''}{name}/{DAYS[2]}"
+    assert chosen() == path
+    for step in steps:
+        paste(call, step)
+    assert call("newest", "--", name).stdout == f"{path}\n"
+
+
+def test_scans_one_level_below_are_found(call: Call) -> None:
+    for name in ("2025/11", "2025/12", "2026/01", "2026/02"):
+        write(Path("ym") / name, **REPORTS)
+    days(Path("scans/platform"))
+    for folder, newest, older in (("ym", "ym/2026/02", 3), ("scans", f"scans/platform/{DAYS[2]}", 2)):
+        said = call("init", folder, "--force").stdout
+        assert said.startswith(f"{newest}: 3 images")
+        assert sum("--record-only" in step for step in steps_of(said)) == older
+        assert chosen() == newest
+
+
+def test_which_of_several_folders_of_scans_is_meant_a_person_must_say(call: Call) -> None:
+    days(Path("scans/a"))
+    days(Path("scans/b"))
+    for command in ("init", "newest"):
+        said = str(call(command, "scans", code=2).exception)
+        assert "holds folders that hold scans of several days each (a, b)" in said
+        assert "name one of them, for example scans/a" in said
+    assert call("newest", "scans/b").stdout == f"scans/b/{DAYS[2]}\n"
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_scans_called_after_commits_are_ordered_by_their_reports(call: Call, timed: bool) -> None:
+    for name, day in (("f3a91c2", 1), ("0be77d1", 8), ("9c01ab4", 5)):
+        at = f"2026-05-{day:02}T06:00:00Z" if timed or day != 5 else ""
+        write(Path("scans") / name, **{n: trivy(f"x/{n}:1", [], at=at) for n in "abc"})
+    said = call("init").stdout
+    assert said.startswith("scans/0be77d1: " if timed else "scans/9c01ab4: ")
+    assert ("note: the scans are called after commits, and not all reports say when" in said) is not timed
+    assert chosen() == ("scans/0be77d1" if timed else "scans/9c01ab4")
+    ran = [shlex.split(step, comments=True)[2] for step in steps_of(said) if "--record-only" in step]
+    assert ran == (["scans/f3a91c2", "scans/9c01ab4"] if timed else [])
+
+
+def test_below_the_root_of_a_clone_the_workflow_is_written_to_the_root(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_git(Path(), "https://github.com/acme/platform.git")
+    days(Path("tools/triage/scans"))
+    monkeypatch.chdir("tools/triage")
+    said = call("init", "scans").stdout
+    assert "wrote ../../.github/workflows/triage.yml\n" in said
+    assert "GitHub reads workflows at the root of a clone only" in said
+    monkeypatch.chdir("../..")
+    assert yaml.safe_load(Path(drafts.WORKFLOW).read_text())["defaults"] == {
+        "run": {"working-directory": "tools/triage"}
+    }
+    assert chosen("tools/triage") == f"scans/{DAYS[2]}"
+    assert not Path("tools/triage/.github").exists()
+
+
+PATTERNS = [
+    ("scans", f"scans/{DAYS[2]}"), ("scans/*", f"scans/{DAYS[2]}"), ("scans/2026-05-0*", f"scans/{DAYS[1]}"),
+    ("flat", "flat"), ("flat/*", "flat"), ("flat/*.json", "flat"), ("flat/ra.json", "flat/ra.json"),
+    ("files/*.json", f"files/nightly-{DAYS[2]}.json"), ("releases/1.*", "releases/1.11"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pattern", "newest"), PATTERNS)
+def test_the_newest_scan_is_chosen_from_a_folder_or_pattern(call: Call, pattern: str, newest: str) -> None:
+    beside_days(Path("scans"))
+    write(Path("flat"), **REPORTS)
+    (Path("flat") / "README.md").write_text("# Scans\n")
+    files_of_days(Path("files"))
+    beside_releases(Path("releases"))
+    assert call("newest", pattern).stdout == f"{newest}\n"
+
+
+@pytest.mark.parametrize("pattern", ["absent", "absent/*", "flat/r[ab].json", "flat/*.md"])
+def test_where_there_is_no_newest_scan_that_is_said(call: Call, pattern: str) -> None:
+    write(Path("flat"), **REPORTS)
+    (Path("flat") / "README.md").write_text("# Scans\n")
+    call("newest", pattern, code=2)
 
 
 def test_one_report_and_one_archive_are_scans(call: Call) -> None:
@@ -381,6 +451,59 @@ def test_other_addresses_are_none_of_github(tmp_path: Path, url: str) -> None:
 def write_git(folder: Path, url: str) -> None:
     (folder / ".git").mkdir()
     (folder / ".git" / "config").write_text(f'[remote "origin"]\n  url = {url}\n')
+
+
+def test_what_is_run_by_hand_first_is_known_to_the_schedule(
+    call: Call, github: Github, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `init` says, line by line, with a token of one's own; then the workflow, as another."""
+    origin_of(tmp_path / "acme/platform.git", tmp_path)
+    days(Path("scans"))
+    monkeypatch.setenv("GITHUB_TOKEN", github.token())
+    monkeypatch.setenv("GITHUB_API_URL", github.url)
+    steps = steps_of(call("init").stdout)
+    assert steps[-1].startswith("triagebot history push #")
+    for step in steps[1:]:
+        paste(call, step)
+    assert {issue["user"]["login"] for issue in github.repo().issues()} == {"triage-bot"}
+    filed = len(github.repo().issues())
+    done = scheduled(tmp_path / "machine", tmp_path / "acme/platform.git", github)
+    assert not done.failed, done.said
+    assert (len(github.repo().issues()), "nothing to do" in done.said) == (filed, True)
+
+
+@pytest.mark.parametrize(("url", "authors"), [("", ["github-actions[bot]"]), ("https://ghe.example/api/v3", [])])
+def test_the_settings_name_who_files_for_the_workflow(call: Call, url: str, authors: list[str]) -> None:
+    days(Path("scans"))
+    call("init", "--repo", "acme/platform", *(["--url", url] if url else []))
+    assert config.load(None).settings.trackers["default"].model_dump()["authors"] == authors
+
+
+def origin_of(repository: Path, folder: Path) -> None:
+    """Have the working directory be a clone of acme/platform, whose server is this folder."""
+    subprocess.run(["git", "init", "--quiet", "--bare", repository], check=True)  # noqa: S607
+    subprocess.run(["git", "init", "--quiet"], check=True)  # noqa: S607
+    with Path(".git/config").open("a") as config_file:
+        config_file.write(
+            '[remote "origin"]\n\turl = https://github.com/acme/platform.git\n'
+            f'[url "file://{folder}/"]\n\tinsteadOf = https://github.com/\n'
+        )
+
+
+def scheduled(machine: Path, repository: Path, github: Github) -> Job:
+    """The drafted workflow, but for the installation, on a machine that has only what is committed."""
+    away = shutil.ignore_patterns(".triagebot", "tickets", ".git")
+    work = shutil.copytree(".", machine / "work", ignore=away)
+    steps = [
+        step for step in yaml.safe_load(Path(drafts.WORKFLOW).read_text())["jobs"]["triage"]["steps"]
+        if step.get("name") != "Install triagebot"
+    ]  # fmt: skip
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(machine),
+        "GITHUB_API_URL": github.url, "REMOTE": f"file://{repository}",
+    }  # fmt: skip
+    contexts = {"github.token": github.workflow_token(), "inputs.scan": "", "inputs.dry-run": ""}
+    return Job(work, machine / "temp", environment, contexts).steps(steps)
 
 
 def test_jira_is_drafted_and_loads(call: Call) -> None:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from triagebot import __version__, archive, chartfile, codeowners, drafts, formats, parts, teamdraft
+from triagebot import __version__, archive, chartfile, clone, codeowners, drafts, formats, parts, teamdraft
+from triagebot.clone import origin
 from triagebot.drafts import Place, Sight
 from triagebot.errors import InputError, ReportError
 from triagebot.files import PROJECT, REPOSITORY, Settings
 from triagebot.folder import Folder
 from triagebot.identity import NO_IMAGE, parse_image
-from triagebot.layout import Layout, day_of, is_archive, layout
+from triagebot.layout import Layout, day_of, is_archive
+from triagebot.newest import UNORDERED, of_one, typed
 from triagebot.render import many
 from triagebot.scan import names_in
 
@@ -30,7 +32,6 @@ _UNORDERED = (
     "the reports do not say that the older scans were made in the order of their names: "
     '"Past scans" in the README tells how to take them in'
 )
-_ORIGIN = re.compile(r"^(?:https?://|ssh://)?(?:[^@/\s]+@)?github\.com[:/](?P<repo>[^/\s]+/[^/\s]+?)(?:\.git)?/?$")
 
 
 @dataclass
@@ -69,7 +70,7 @@ def begin(
     """Look at `scan`, and write the drafts below `base`. Raises `InputError` where there is nothing to look at."""
     if base.exists() and not base.is_dir():
         raise InputError(f"--folder {base}", "is no folder", "name the folder that the files are to be written to")
-    found = layout(scan)
+    found = of_one(scan)
     *older, newest = found.scans or [scan]
     seen = _look(newest)
     if not seen.images and not seen.nameless:
@@ -85,14 +86,13 @@ def begin(
         seen.images[image.label] = image.asset
     assets = [asset for asset in seen.images.values() if not re.match(NO_IMAGE, asset)]
     sight = Sight(
-        _spelt(scan, base), _inside(scan, base), found.pattern if found.scans else "", seen.formats,
-        len(set(seen.images)), template, found.are_files,
+        _spelt(scan, base), _inside(scan, base), seen.formats, len(set(seen.images)), template,
     )  # fmt: skip
-    begun = Begun(sight, scan=_typed(newest), today=f"{now:%Y-%m-%d}")
+    begun = Begun(sight, scan=typed(newest), today=f"{now:%Y-%m-%d}")
     older = older[-OLDER:]
     days = [] if found.are_dated else [*(_look(path).made for path in older), seen.made]
     if not any(days) or (all(days) and days == sorted(day for day in days if day)):
-        begun.older = [*map(_typed, older)]
+        begun.older = [*map(typed, older)]
     else:
         begun.notes.append(_UNORDERED)
     lines = codeowners.read(chartfile.text(owners)) if owners else []
@@ -100,8 +100,11 @@ def begin(
     made = teamdraft.draft(assets, lines, pairs)
     begun.teams = len(made.teams)
     begun.notes += _notes(found, scan, seen, made, lines, base, template)
-    for name, text in drafts.files(begun.sight, place, made, __version__).items():
-        target = base / name
+    below = clone.below(base)
+    if below:
+        begun.notes.append("GitHub reads workflows at the root of a clone only: there it was written to")
+    for name, text in drafts.files(begun.sight, place, made, __version__, below).items():
+        target = base.resolve() / name if below else base / name
         if (target.exists() or target.is_symlink()) and not force:
             begun.left.append(name)
             continue
@@ -141,7 +144,7 @@ def steps(begun: Begun, place: Place, base: Path) -> list[str]:
     config = "" if base.resolve() == Path.cwd() else f" --config {shlex.quote((base / drafts.SETTINGS).as_posix())}"
     first = {
         "local": [],
-        "github": ["export GITHUB_TOKEN=…     # may read and write issues"],
+        "github": ["export GITHUB_TOKEN=…     # may read and write issues, and contents for the history"],
         "jira": ["export JIRA_TOKEN=…       # and JIRA_USER for Jira Cloud"],
     }[place.kind]
     told = "     # for the trend; touches no ticket"
@@ -151,7 +154,17 @@ def steps(begun: Begun, place: Place, base: Path) -> list[str]:
         *(f"triagebot run {_argument(begun, scan)}{config} --record-only{told}" for scan in begun.older),
         f"triagebot run {_argument(begun, begun.scan)}{config} --dry-run",
         f"triagebot run {_argument(begun, begun.scan)}{config}",
+        *_shared(place, base, config),
     ]
+
+
+def _shared(place: Place, base: Path, config: str) -> list[str]:
+    """What the schedule must know before its first run: else it takes the tickets of this one for somebody else's."""
+    here = origin(base)
+    if not here and (place.kind != "github" or place.url):
+        return []
+    remote = "" if here else f" --remote https://github.com/{place.repo}.git"
+    return [f"triagebot history push{config}{remote}     # before the schedule runs: it then knows these tickets"]
 
 
 def _argument(begun: Begun, scan: str) -> str:
@@ -161,20 +174,6 @@ def _argument(begun: Begun, scan: str) -> str:
     nth = f"T00:{same.index(scan):02}" if len(same) > 1 else ""  # several of one day keep their order
     is_past = "" < day <= begun.today  # where the day has begun that is still to come in UTC, `run` would refuse it
     return f"{shlex.quote(scan)} --taken-at {day}{nth}" if is_past else shlex.quote(scan)
-
-
-def origin(base: Path) -> str:
-    """The repository on github.com that the folder is a clone of, as its Git configuration says; empty: none."""
-    for folder in (base, *base.resolve().parents):
-        config = folder / ".git" / "config"
-        if config.is_file():
-            told = re.search(
-                r'^\[remote "origin"\][^\[]*?^\s*url\s*=\s*(\S+)', config.read_text(encoding="utf-8", errors="replace"),
-                re.MULTILINE | re.DOTALL,
-            )  # fmt: skip
-            found = _ORIGIN.match(told[1]) if told else None
-            return found["repo"] if found else ""
-    return ""
 
 
 # Scans
@@ -242,11 +241,6 @@ def _spelt(path: Path, base: Path) -> str:
     return _inside(path, base) or path.as_posix()
 
 
-def _typed(path: Path) -> str:
-    """As it can be typed behind a command here; a name that begins with a dash would be an option."""
-    return f"./{path}" if path.as_posix().startswith("-") else path.as_posix()
-
-
 def _inside(path: Path, base: Path) -> str:
     try:
         return path.resolve().relative_to(base.resolve()).as_posix()
@@ -265,6 +259,8 @@ def _notes(
     if len(found.scans) > 1:
         names = ", ".join(_some([p.name for p in found.scans]))
         notes.append(f"{_spelt(scan, base)} holds {many(len(found.scans), 'scan')} ({names}); the newest was looked at")
+    if not found.is_ordered:
+        notes.append(UNORDERED)
     if found.beside:
         names = ", ".join(_some(found.beside))
         notes.append(f"taken for no scans: {names}")

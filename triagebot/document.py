@@ -11,7 +11,7 @@ from typing import Any
 from triagebot import summary
 from triagebot.errors import UnsafeError
 from triagebot.look import Options, View
-from triagebot.model import Action, Kind, Outcome, Plan
+from triagebot.model import Action, Cause, Kind, Outcome, Plan
 from triagebot.render import many
 from triagebot.scan import Loaded
 from triagebot.standing import words
@@ -48,6 +48,8 @@ def tell(
     halted = Counter(o.error for o in outcomes if o.outcome == "deferred")
     errors = [e for e in errors if e not in halted]
     errors += [f"{e} ({many(n, 'ticket waits', 'tickets wait')})" for e, n in halted.items()]
+    claimed = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred if a.cause is Cause.CLAIMED)
+    errors += [f"{e} ({many(n, 'ticket waits', 'tickets wait')})" for e, n in claimed.items()]
     warnings = [*view.warnings, *plan.warnings, *(note for t in view.trackers.values() for note in t.notes)]
     warnings += [*(loaded.notes if loaded else []), *posted.notes]
     if loaded and loaded.left_out:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from triagebot import teamdraft
 from triagebot.render import many
@@ -17,6 +18,7 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar")
 """What a run takes for an archive of reports."""
 WORKFLOW = ".github/workflows/triage.yml"
 
+_ACTIONS = "github-actions[bot]"
 CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
 SETUP_PYTHON = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065 # v5.6.0"
 
@@ -35,25 +37,23 @@ class Place:
 class Sight:
     """What was seen of a scan. `path`: as the person wrote it; `inside`: below the repository, empty: it is elsewhere.
 
-    `scans`: it is a folder of scans, whose names meet this pattern of the shell, and the newest of them was looked at;
-    `are_files`: each is one report. `template`: for `image_paths`.
+    `template`: for `image_paths`.
     """
 
     path: str
     inside: str
-    scans: str
     formats: Mapping[str, int]
     images: int
     template: str = ""
-    are_files: bool = False
 
 
-def files(sight: Sight, place: Place, teams: TeamDraft, version: str) -> dict[str, str]:
-    """All that is drafted, by path."""
+def files(sight: Sight, place: Place, teams: TeamDraft, version: str, below: str = "") -> dict[str, str]:
+    """All that is drafted, by path from the settings. `below`: the folder of the settings, from the clone's root."""
     made = {SETTINGS: settings(sight, place), TEAMS: teamdraft.told(teams, place.kind)}
     if teams.charts:
         made[CHART_MAP] = teamdraft.chart_map(teams.charts)
-    return {**made, WORKFLOW: workflow(sight, place, version)}
+    up = "../" * len(PurePosixPath(below).parts)
+    return {**made, up + WORKFLOW: workflow(sight, place, version, below)}
 
 
 def settings(sight: Sight, place: Place) -> str:
@@ -76,7 +76,14 @@ def _tracker(place: Place) -> list[str]:
     url = f", url: {json.dumps(place.url)}" if place.url else ""
     if place.kind == "github":
         return [
-            f"  default: {{type: github, repo: {json.dumps(place.repo)}{url}}}  # GITHUB_TOKEN from the environment"
+            "  default:",
+            "    type: github",
+            f"    repo: {json.dumps(place.repo)}  # GITHUB_TOKEN from the environment",
+            *([f"    url: {json.dumps(place.url)}"] if place.url else []),
+            "    # Who files for the workflow. A run by hand files as you: add your own login, or what it filed is",
+            "    # ours only by the history (`triagebot history push` after it, `triagebot history pull` before it).",
+            # A server without Actions knows nobody of that name, and refuses to list what they filed.
+            f"    {'# ' if place.url else ''}authors: [{json.dumps(_ACTIONS)}]",
         ]
     return [
         "  # JIRA_TOKEN from the environment; for Jira Cloud also JIRA_USER, the address that the token belongs to.",
@@ -93,9 +100,11 @@ def minute(name: str) -> int:
     return 2 * (hashlib.sha256(name.encode()).digest()[0] % 28) + 3
 
 
-def workflow(sight: Sight, place: Place, version: str) -> str:
-    """The workflow. What people or files could put in goes through the environment, never into a script."""
-    inside = sight.inside if re.fullmatch(r"[A-Za-z0-9._/@+ -]+", sight.inside) else ""
+def workflow(sight: Sight, place: Place, version: str, below: str = "") -> str:
+    """The workflow. `below`: where the settings are, below the root of the clone; empty: there.
+
+    What people or files could put in goes through the environment, never into a script."""
+    inside = "" if "${{" in sight.inside or not sight.inside.isprintable() else sight.inside
     values = {
         "CHECKOUT": CHECKOUT,
         "SETUP_PYTHON": SETUP_PYTHON,
@@ -104,7 +113,7 @@ def workflow(sight: Sight, place: Place, version: str) -> str:
         "SCAN": json.dumps(inside or "scans"),
         "PERMISSIONS": _permissions(place),
         "SECRETS": "\n".join(f"          {line}" for line in _secrets(place)),
-        "CHOSEN": _newest(sight) if sight.scans or not inside else _ONE,
+        "DEFAULTS": _DEFAULTS.format(json.dumps(below)) if below else "",
     }
     return re.sub(r"@([A-Z_]+)@", lambda found: values[found[1]], _WORKFLOW)
 
@@ -122,18 +131,11 @@ def _secrets(place: Place) -> Sequence[str]:
     return [*token, "JIRA_TOKEN: ${{ secrets.JIRA_TOKEN }}", "JIRA_USER: ${{ secrets.JIRA_USER }}"]
 
 
-def _newest(sight: Sight) -> str:
-    """The last by name of what can be a scan: an empty folder, a link or a README beside the scans is none."""
-    name = sight.scans or "*"
-    packed = " ".join(f"-o -name '{name}{ending}'" for ending in ARCHIVES)
-    kinds = f"-type f -name '{name}'" if sight.are_files else f"-type d -not -empty -name '{name}' {packed}"
-    return (
-        f'scan="${{CHOSEN:-$(find "$SCANS" -mindepth 1 -maxdepth 1 -not -name \'.*\' '
-        f'\\( {kinds} \\) | sort --version-sort | tail -n 1)}}"'
-    )
-
-
-_ONE = 'scan="${CHOSEN:-$SCANS}"'
+_DEFAULTS = """
+defaults: # the settings lie here, the workflow where GitHub looks for it
+  run:
+    working-directory: {}
+"""
 
 _WORKFLOW = """\
 # Reads the newest scan and brings the tickets up to date. Drafted by `triagebot init`.
@@ -153,7 +155,7 @@ on:
         default: false
 
 permissions: {}
-
+@DEFAULTS@
 concurrency: # two runs never overlap, and none is cut off half way
   group: triagebot
   cancel-in-progress: false
@@ -184,8 +186,9 @@ jobs:
       # A scan was taken when its reports say; else on the day in its name; else now, when a run first sees it.
       - name: Triage
         run: |
-          @CHOSEN@
-          triagebot run "${scan:?there is no scan in $SCANS}" --verbose ${DRY_RUN:+--dry-run}
+          # By the day or number in its name. Commits have no order: there the times in the reports decide.
+          scan="${CHOSEN:-$(triagebot newest -- "$SCANS")}"
+          triagebot run --verbose ${DRY_RUN:+--dry-run} -- "$scan"
         env:
           SCANS: @SCAN@
           CHOSEN: ${{ inputs.scan }}

@@ -89,7 +89,7 @@ def look(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
-    broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
+    broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure, *(k for _, k in f.claimed)))
     room = None if every else Room(config.settings.limits.new_tickets, broken)
     drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)

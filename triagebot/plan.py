@@ -113,7 +113,9 @@ class _Planner:
             return [a for t in known if t.is_open for a in self._regrouped(draft, t)]
         match draft.want:
             case Want.OPEN:
-                done = self._opened(draft, here, elsewhere)
+                claims = [] if here else self._claims(home, draft)
+                self.deferred += claims
+                done = [] if claims else self._opened(draft, here, elsewhere)
                 return done + [self._moved(draft, t, [draft.key]) for t in elsewhere]
             case Want.LEAVE | Want.STAYS | Want.UNKNOWN:
                 if here and here[0].is_open:
@@ -159,6 +161,15 @@ class _Planner:
         if place in facts.shut:
             return f"{tracker}: {facts.shut[place]}"
         return f"{tracker}: {facts.unsure[draft.key]}" if draft.key in facts.unsure else ""
+
+    def _claims(self, home: tuple[str, str], draft: Draft) -> list[Action]:
+        """What is left alone instead of a ticket that would be the second of its key."""
+        facts = self.facts.get(home[0])
+        claim = facts.claimed.get((home[1], draft.key)) if facts else None
+        if claim is None:
+            return []
+        step = self._step(draft, Kind.LEAVE, Cause.CLAIMED, claim.told)
+        return [replace(step, ticket=claim.ticket, url=claim.url)]
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
         if draft.waiting:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from triagebot import archive, beside, formats, parts
+from triagebot import archive, beside, formats, parts, sameimage
 from triagebot.errors import InputError, ReportError
 from triagebot.formats.interface import Rating
 from triagebot.model import ALIASES, COVERAGE, OCCURRENCES, RATINGS, Scan, empty
@@ -177,6 +177,7 @@ def _rated(read: Sequence[Part]) -> pl.DataFrame:
 def _whole(read: Sequence[Part], reading: Reading, label: str, name: str) -> Loaded:
     """The parts as one scan; the same place told by two reports stands once. `name`: of its folder or file."""
     coverage = pl.concat([part.coverage for part in read], rechunk=True)
+    mixed = sameimage.note(coverage)
     taken_at, assumed = _taken(coverage, reading, label, name)
     coverage = coverage.with_columns(pl.col("scanned_at").fill_null(pl.lit(taken_at, dtype=COVERAGE["scanned_at"])))
     occurrences = _placed(read, coverage)
@@ -197,6 +198,7 @@ def _whole(read: Sequence[Part], reading: Reading, label: str, name: str) -> Loa
         sum(part.ignored for part in read),
         sum(part.entries for part in read),
         left_out,
+        notes=[mixed] if mixed else [],
         assumed=assumed,
     )
 

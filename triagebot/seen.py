@@ -183,7 +183,7 @@ def _facts(
         tracker.name, tracker.markup, tracker.body_limit, tickets, listing.incomplete if listing else incomplete,
         unread,
         tracker.place, dict(listing.shut) if listing else {}, frozenset(), calls, until, tracker.comment_writes,
-        flags=tracker.flags,
+        claimed=dict(listing.claimed) if listing else {}, flags=tracker.flags,
     )  # fmt: skip
 
 

@@ -119,9 +119,10 @@ def _hindrance(view: View, asked: SummarySettings, place: str, held: Ticket | No
         return facts.unsure[SUMMARY_KEY]
     if SUMMARY_KEY in facts.broken:
         return "its ticket cannot be read; mend or delete it"
-    if held is None and asked.tracker in view.untracked:
-        return view.untracked[asked.tracker]
-    if held and not held.is_open:
+    if held is None:
+        claim = facts.claimed.get((place, SUMMARY_KEY))
+        return claim.told if claim else view.untracked.get(asked.tracker, "")
+    if not held.is_open:
         return f"{held.id} is closed; open it again, or take `summary:` out of the settings"
     return ""
 

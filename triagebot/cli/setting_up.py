@@ -47,6 +47,19 @@ def init(
         typer.echo(line[: len(line) - len(line.lstrip())] + plain(line, 1000))
 
 
+@app.command()
+def newest(
+    scans: Annotated[str, typer.Argument(help="A folder of scans, or a pattern of the shell, in quotes.")] = "scans",
+) -> None:
+    """Print the path of the newest scan, as `init` and the Action choose it; a folder of reports is one scan."""
+    from triagebot import newest as choosing
+
+    path, warning = choosing.newest(scans)
+    if warning:
+        note("warning", warning)
+    typer.echo(choosing.typed(path))
+
+
 history = typer.Typer(help="The history on a branch, for machines that keep nothing.", no_args_is_help=True)
 app.add_typer(history, name="history")
 

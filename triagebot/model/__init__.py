@@ -7,7 +7,7 @@ believed. Tickets are objects. An empty string in a text column means "not known
 from __future__ import annotations
 
 from triagebot.model.drafts import STALE_AFTER, Below, Draft, Gone, Line, Waiting, Want
-from triagebot.model.plans import Action, Cause, Kind, Outcome, Plan, TrackerFacts, Unread
+from triagebot.model.plans import Action, Cause, Claim, Kind, Outcome, Plan, TrackerFacts, Unread
 from triagebot.model.tables import (
     ALIASES,
     COVERAGE,
@@ -66,6 +66,7 @@ __all__ = [
     "Below",
     "Cause",
     "Change",
+    "Claim",
     "ClosedAs",
     "Content",
     "Decision",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,6 +35,7 @@ class Cause(StrEnum):
     LIMIT = "limit"
     QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
+    CLAIMED = "claimed"
     UNREAD = "unread"
 
 
@@ -102,6 +104,22 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """A ticket (id, address) with a marker of ours that is not ours, by somebody who may write where it stands."""
+
+    ticket: str
+    url: str
+    by: str
+
+    @property
+    def told(self) -> str:
+        """Whose it is and what to do, in words that are the same for all of a person and place."""
+        place = self.ticket.rpartition("#")[0]
+        mine = f"write `authors: [{json.dumps(self.by)}]` if that was triagebot with another token"
+        return f"{self.by} filed one with its marker in {place}: {mine}; else delete it, or empty its text"
+
+
+@dataclass(frozen=True)
 class Unread:
     """A ticket that stands and cannot be read. `fault`: with what to do; `stream`: empty where nobody knows it."""
 
@@ -134,6 +152,8 @@ class TrackerFacts:
     comment_writes: int = 0
     unsure: Mapping[str, str] = field(default_factory=dict)
     """Keys whose ticket may stand although it is not listed, and why."""
+    claimed: Mapping[tuple[str, str], Claim] = field(default_factory=dict)
+    """(place, key): what stands there for a key that has no ticket of ours; none is filed beside it."""
     flags: bool = False
     """Whether its tickets can carry the label that says that they are due."""
     unread: tuple[Unread, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from triagebot.errors import TrackerError
-from triagebot.model import ClosedAs, Marker, Ticket
+from triagebot.model import Claim, ClosedAs, Marker, Ticket
 from triagebot.trackers.body import carried
 from triagebot.trackers.github_calls import Calls
 from triagebot.trackers.github_memory import Memory
@@ -23,6 +23,7 @@ FULL_EVERY = timedelta(days=30)
 OVERLAP = timedelta(minutes=5)
 """How far a listing reaches back behind the one before: clocks and indexes of a large site do not agree."""
 
+_IGNORED = "{}: somebody else's issue carries our marker; it is ignored"
 _SAME_MOMENT = timedelta(minutes=2)
 Json = dict[str, Any]
 
@@ -46,12 +47,14 @@ class Lister:
         self._listed: set[str] = set()
         self._warnings: list[str] = []
         self._broken: dict[str, str] = {}
+        self._claims: dict[tuple[str, str], Claim] = {}
 
     def listing(self, known: Known) -> Listing:
         """The tickets of all repositories; a repository that cannot be listed takes no part, the others do."""
         self._remember(known)
         self._warnings.clear()
         self._broken.clear()
+        self._claims.clear()
         shut: dict[str, str] = {}
         renamed: dict[str, str] = {}
         tickets: dict[str, Ticket] = {}
@@ -76,8 +79,8 @@ class Lister:
         tickets = {i: self._read(i, partial(self._original, t, tickets)) or t for i, t in tickets.items()}
         self.known = dict(tickets)
         tickets = {i: t for i, t in tickets.items() if i not in self._broken}
-        broken = tuple(self._broken.items())
-        return Listing(tuple(tickets.values()), incomplete, broken, tuple(self._warnings), shut, renamed)
+        faults = tuple(self._broken.items()), tuple(self._warnings)
+        return Listing(tuple(tickets.values()), incomplete, *faults, shut, renamed, dict(self._claims))
 
     def _follow(self, tickets: dict[str, Ticket], renamed: dict[str, str]) -> None:
         """Tickets that were transferred to a repository that we list, before a listing misses them where they were."""
@@ -103,7 +106,7 @@ class Lister:
     def _list(self, place: str, mine: Mapping[str, Ticket], renamed: dict[str, str]) -> dict[str, Ticket]:
         memory = self.learnt.place(place)
         full_at = _time(memory.full)
-        is_full = full_at is None or not memory.since or self.now - full_at > FULL_EVERY
+        is_full = full_at is None or not memory.since or memory.claimed or self.now - full_at > FULL_EVERY
         before = memory.since
         items = self._all(place) if is_full else self._changed(place, memory.since)
         started = self.calls.first_at or self.now
@@ -115,6 +118,7 @@ class Lister:
         for missed in sorted(set(mine) - set(tickets) if is_full else away):
             if ticket := self._read(missed, partial(self._looked_up, missed, renamed)):
                 tickets[ticket.id] = ticket
+        memory.claimed = self._settle_claims(place, {t.marker.key for t in tickets.values()})
         if tickets:
             here = {i: t for i, t in tickets.items() if before and i.rpartition("#")[0] == place}
             there = {i: t for i, t in tickets.items() if i not in here}
@@ -158,8 +162,7 @@ class Lister:
         return list(dict.fromkeys([*self.learnt.authors, *self.remarks.former]))
 
     def is_ours(self, item: Json) -> bool:
-        user = item.get("user") or {}
-        return "pull_request" not in item and str(user.get("login", "")) in self.authors()
+        return "pull_request" not in item and _author(item) in self.authors()
 
     def _own(self, place: str, item: Json) -> Ticket | None:
         """The item as a ticket, if it is ours. A marker in somebody else's issue is only text."""
@@ -169,12 +172,27 @@ class Lister:
         if at.lower() != place.lower():
             raise TrackerError(f"{self.name}: {place}", f"was renamed to {at}", f"write `repo: {at}`")
         known = self.known.get(f"{place}#{number}")
-        if known is None and carried(item.get("body") or "").marker is None:
+        marker = carried(item.get("body") or "").marker
+        if known is None and marker is None:
             return None
         if not self.is_ours(item):
-            self._warnings.append(f"{place}#{number}: somebody else's issue carries our marker; it is ignored")
+            claim = Claim(f"{place}#{number}", str(item.get("html_url", "")), _author(item))
+            if marker and self.remarks.may_file(place, item):
+                self._claims.setdefault((place, marker.key), claim)
+            else:
+                self._warnings.append(_IGNORED.format(claim.ticket))
             return None
         return self._with_closer(self.ticket(f"{place}#{number}", item, known.place if known else place), known)
+
+    def _settle_claims(self, place: str, ours: Collection[str]) -> bool:
+        """Whether issues of others stand in the way here: a copy of a ticket of ours does not."""
+        for key in [key for at, key in self._claims if at == place and key in ours]:
+            self._warnings.append(_IGNORED.format(self._claims.pop((place, key)).ticket))
+        left = [claim for (at, _), claim in self._claims.items() if at == place]
+        for by in sorted({claim.by for claim in left}):
+            told = ", ".join(claim.ticket.rpartition("/")[2] for claim in left if claim.by == by)
+            self._warnings.append(f"{place}: issues of {by} carry our marker; no ticket is filed beside them: {told}")
+        return bool(left)
 
     def _with_closer(self, ticket: Ticket, known: Ticket | None) -> Ticket:
         """The ticket, with the person whose closing is a decision: lists do not say, so each is asked for once."""
@@ -248,10 +266,16 @@ class Lister:
                     self.known[ticket.id] = ticket
             self._listed.add(place)
         same = [t for t in self.known.values() if t.place == place and t.marker.key == marker.key]
+        if not same and (claim := self._claims.get((place, marker.key))):
+            raise TrackerError(f"{self.name}: {place}", claim.told)
         return next((t for t in same if t.is_open), same[0] if same else None)
 
     def _drops_labels(self, ticket_id: str) -> bool:
         return self.learnt.place(ticket_id.rpartition("#")[0]).drops_labels
+
+
+def _author(item: Json) -> str:
+    return str((item.get("user") or {}).get("login", ""))
 
 
 def _closer(item: Json, known: Ticket | None, closed_at: datetime | None) -> str:

@@ -14,7 +14,8 @@ class PlaceMemory:
     """A repository. `since`: where the next listing starts; `full`: when all was listed last.
 
     `labels`: those that are known to exist; `people`: login -> `yes` or `no` and the day when it was asked;
-    `drops_labels`: whether GitHub dropped our label when we last set it.
+    `drops_labels`: whether GitHub dropped our label when we last set it; `claimed`: tickets of others were in the way,
+    which only a listing of all shows.
     """
 
     since: str = ""
@@ -22,6 +23,7 @@ class PlaceMemory:
     labels: list[str] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)
     drops_labels: bool = False
+    claimed: bool = False
 
 
 @dataclass

@@ -18,6 +18,7 @@ from triagebot.trackers.interface import Refused
 _DUPLICATE = re.compile(r"^\s*duplicate of\s+(?P<repo>[\w.-]+/[\w.-]+)?#(?P<number>\d+)", re.IGNORECASE)
 _LONGEST = 2000
 _WRITERS = ("admin", "maintain", "write")
+_INSIDERS = ("OWNER", "MEMBER", "COLLABORATOR")
 
 Json = dict[str, Any]
 
@@ -28,7 +29,7 @@ class Remarks:
     def __init__(self, calls: Calls, learnt: Memory, former: Collection[str] = ()) -> None:
         """`former`: names under which we filed before; what they say is ours too."""
         self.calls, self.learnt, self.former = calls, learnt, former
-        self._may: dict[tuple[str, str], bool] = {}
+        self._may: dict[tuple[str, str], bool | None] = {}
 
     def since(self, place: str, tickets: Mapping[str, Ticket], since: str) -> dict[str, Ticket]:
         """The tickets with what was said in the repository since then: one listing for all of them."""
@@ -74,10 +75,25 @@ class Remarks:
 
     def _may_decide(self, place: str, login: str) -> bool:
         """Write access, by the repository's own word: being a member of its organisation is not enough."""
+        return bool(self._may_write(place, login))
+
+    def may_file(self, place: str, item: Json) -> bool:
+        """Whether triagebot could have filed this issue under another name: its author may write there, or is an app.
+
+        A stranger's issue must never keep a ticket from being filed. Apps write only where they were let in.
+        """
+        user = item.get("user") or {}
+        if user.get("type") == "Bot":
+            return True
+        may = self._may_write(place, str(user.get("login", "")))
+        return item.get("author_association") in _INSIDERS if may is None else may
+
+    def _may_write(self, place: str, login: str) -> bool | None:
+        """None: we are not told."""
         if (place, login) not in self._may:
             try:
                 told = self.calls.get(f"/repos/{place}/collaborators/{quote(login, safe='')}/permission")
                 self._may[place, login] = told.get("role_name") in _WRITERS or told.get("permission") in _WRITERS
             except Refused:
-                self._may[place, login] = False
+                self._may[place, login] = None
         return self._may[place, login]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Literal, Protocol
 
 from triagebot.errors import TrackerError
-from triagebot.model import FLAGS, ClosedAs, Content, Marker, Remark, Ticket
+from triagebot.model import FLAGS, Claim, ClosedAs, Content, Marker, Remark, Ticket
 from triagebot.render import marker
 
 BEGIN = "<!-- triagebot:begin -->"
@@ -37,6 +37,7 @@ class Listing:
 
     `shut`: why some places (repositories, projects) take no part; `broken`: (id, fault) of own tickets that stand
     there and cannot be read; they hold up nobody else. `renamed`: old id -> new id of tickets that were transferred.
+    `claimed`: (place, key) of tickets that others filed there with our marker, where none of ours stands.
     `named`: the id that the ticket of a key and stream has, where these decide it: so one of `broken` is known again.
     """
 
@@ -46,6 +47,7 @@ class Listing:
     warnings: tuple[str, ...] = ()
     shut: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    claimed: Mapping[tuple[str, str], Claim] = field(default_factory=dict)
     named: Callable[[str, str], str] | None = None
 
 
