@@ -16,7 +16,7 @@ from reports import write
 from triagebot import app, config, openvex, vex
 from triagebot.errors import ConfigError
 from triagebot.look import Options, View
-from triagebot.products import Product, of_image, of_purl, purl_of_image, purls_of_package
+from triagebot.products import Product, name_of_image, of_image, of_openvex, of_purl, purls_of_package
 from triagebot.versions import satisfies
 
 NOW = datetime(2026, 8, 3, 6, tzinfo=UTC)
@@ -706,9 +706,10 @@ def test_ranges(version: str, within: str, expected: bool) -> None:
      ("k8s://cluster/ns/Deployment/x", "", ""), ("file:///tmp/a.tar", "", "")],
 )  # fmt: skip
 def test_an_image_that_we_write_is_read_back(asset: str, tag: str, digest: str) -> None:
-    name = purl_of_image(asset, tag, digest)
-    assert (of_purl(name) if name.startswith("pkg:") else of_image(name)) == Product(
-        asset=asset, tag="" if digest else tag, digest=digest
+    name = name_of_image(asset, tag, digest)
+    assert of_openvex([{"@id": name}], exact=True) == (
+        [Product(asset=asset, tag="" if digest else tag, digest=digest)],
+        [],
     )
 
 

@@ -27,7 +27,15 @@ from triagebot.identity.images import (
     tagged,
     workload,
 )
-from triagebot.identity.packages import DISTRO_PURL, LANGUAGE_PURL, UNNAMED, build_package, package_name, package_of
+from triagebot.identity.packages import (
+    DISTRO_PURL,
+    LANGUAGE_PURL,
+    UNNAMED,
+    build_package,
+    one_spelling,
+    package_name,
+    package_of,
+)
 
 __all__ = [
     "DISTRO_PURL",
@@ -46,6 +54,7 @@ __all__ = [
     "is_bulletin",
     "is_cve",
     "masked",
+    "one_spelling",
     "package_name",
     "package_of",
     "parse_image",

@@ -63,6 +63,22 @@ def _package_of(purl: str) -> str:
     return PackageURL(type=parsed.type, namespace=namespace or None, name=name).to_string()
 
 
+@lru_cache(maxsize=65536)
+def one_spelling(package: str) -> str:
+    """A package identity as `package_of` spells it, to compare it with one of another document.
+
+    Where a report tells no purl, the name is kept as it was written: `pkg:generic/libstdc++6`, with `@` and `+`.
+    """
+    generic = package.removeprefix("pkg:generic/")
+    if generic == package:
+        return package_of(package) or package
+    namespace, _, name = unquote(generic).strip("/").rpartition("/")
+    try:
+        return PackageURL(type="generic", namespace=namespace or None, name=name).to_string()
+    except ValueError:
+        return package
+
+
 UNNAMED = "pkg:generic/unnamed"
 """The package of an entry that names none: it is kept, for a report must not look clean because it says little."""
 
