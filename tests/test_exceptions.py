@@ -12,8 +12,11 @@ from reports import trivy, vulnerability, write
 
 from triagebot import app, config
 from triagebot.document import Told
+from triagebot.excuses import link, said
 from triagebot.explain import explained
 from triagebot.look import Options
+from triagebot.render import markdown_text
+from triagebot.vexwrite import Decision
 
 NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -150,6 +153,19 @@ def test_what_is_tracked_elsewhere_names_the_ticket(tmp_path: Path) -> None:
     case.run()
     text = next(t for name, t in case.place.ticket_bytes().items() if "-a-" in name).decode()
     assert "With the base image, approved by bob (https://tracker.example/BASE-7)\n" in text
+
+
+@pytest.mark.parametrize("url", ["BASE-7", "https://tracker.example/a#c", "see <b>@bob</b>"])
+def test_a_ticket_elsewhere_that_is_no_address_is_named_as_text(tmp_path: Path, url: str) -> None:
+    """A Jira key is what people have. Each markup prints what excuses as data."""
+    told = "kind: tracked-elsewhere, reason: With the base image, approved_by: bob, expires: 2026-06-01"
+    case = Case(tmp_path, f"package: zlib, {told}, url: '{url}'")
+    case.run()
+    text = next(t for name, t in case.place.ticket_bytes().items() if "-a-" in name).decode()
+    assert f"With the base image ({markdown_text(url)}), approved by bob\n" in text
+    [exception] = config.load(case.place.folder / "triagebot.yaml").exemptions
+    assert (link(exception), said(exception)) == ("", said(exception, with_link=False))
+    assert Decision.of_exception(exception).why == f"With the base image. Tracked in {url}"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from triagebot.files import Exemption
+from triagebot.render import markdown_url
 from triagebot.rules import VULNERABILITY, Aliases, Judge
 from triagebot.statements import Statement
 
@@ -50,8 +51,11 @@ def in_force(e: Exemption, now: datetime) -> bool:
 
 
 def link(e: Excuse) -> str:
-    """The ticket that carries the work, where an exception names one."""
-    return e.url if isinstance(e, Exemption) else ""
+    """The address of the ticket that carries the work, where an exception names one.
+
+    What is no address (`BASE-7`, or one that markups refuse) is text, and among what is `said`.
+    """
+    return markdown_url(e.url) if isinstance(e, Exemption) else ""
 
 
 def said(e: Excuse, with_link: bool = True) -> str:
@@ -59,5 +63,5 @@ def said(e: Excuse, with_link: bool = True) -> str:
     if isinstance(e, Statement):
         return e.said + (f" (until {e.until:%Y-%m-%d})" if e.until else "")
     until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
-    where = f" ({e.url})" if e.url and with_link else ""
+    where = f" ({e.url})" if e.url and (with_link or not link(e)) else ""
     return f"{e.kind.replace('-', ' ')}{until}: {e.reason}{where}, approved by {e.approved_by}"
