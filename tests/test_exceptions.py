@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,25 @@ def test_images_on_the_exception_list_are_counted(tmp_path: Path) -> None:
     """The sentence that people behind this wrote by hand: 17 of 20 images are on the exception list."""
     case = Case(tmp_path, f"asset: '*/b', {SAID}", f"asset: '*/a', package: zlib, {SAID}")
     assert "1 of 2 images with critical or high is on the exception list" in case.run().summary
+
+
+def test_what_a_supplier_excuses_alone_is_on_no_exception_list(tmp_path: Path) -> None:
+    """Of an image that needs nothing done, an exception must be part of the reason."""
+    case = Case(tmp_path, f"asset: '*/a', package: zlib, {SAID}")
+    settings = case.place.folder / "triagebot.yaml"
+    settings.write_text(settings.read_text() + "vex: [v.json]\n")
+
+    def harmless(*packages: str) -> str:
+        case.place.folder.joinpath("v.json").write_text(json.dumps({
+            "@context": "https://openvex.dev/ns/v0.2.0", "statements": [
+                {"vulnerability": {"name": cve}, "status": "not_affected", "products": [{"@id": package}]}
+                for cve, package in zip(("CVE-2026-0001", "CVE-2026-0002"), packages, strict=False)
+            ]}))  # fmt: skip
+        return case.run().summary
+
+    assert "on the exception list" not in harmless("pkg:apk/alpine/zlib")
+    said = harmless("pkg:apk/alpine/zlib", "pkg:apk/alpine/libssl3")  # nothing is left to do in either image
+    assert "1 of 2 images with critical or high is on the exception list" in said
 
 
 def test_explain_tells_the_rule_the_conditions_that_failed_and_the_excuse(tmp_path: Path) -> None:
