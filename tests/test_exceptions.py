@@ -7,16 +7,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from conftest import Place
 from reports import trivy, vulnerability, write
 
 from triagebot import app, config
 from triagebot.document import Told
-from triagebot.excuses import link, said
+from triagebot.excuses import covers, link, said
 from triagebot.explain import explained
+from triagebot.files import Exemption
 from triagebot.look import Options
+from triagebot.reasons import failed
 from triagebot.render import markdown_text
+from triagebot.rules import Judge
 from triagebot.vexwrite import Decision
 
 NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
@@ -86,6 +90,9 @@ SAID = "kind: accepted-risk, reason: Agreed, approved_by: alice, expires: 2026-0
         ("package: zlib", {("a", "zlib"), ("b", "zlib")}),
         ("package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
         ("package: lib", set()),
+        ("package: 'lib*'", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: 'open*'", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: '?lib'", {("a", "zlib"), ("b", "zlib")}),
         ("source_package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
         ("source_package: libssl3", set()),
         ("vulnerability: CVE-2026-0001", {("a", "zlib"), ("b", "zlib")}),
@@ -110,6 +117,35 @@ def test_all_that_is_named_must_match(tmp_path: Path, named: str, expected: set[
     assert told["findings"]["excepted"] == len(expected)
     assert told["findings"]["open"] == 4 - len(expected)
     assert sum(row["excepted"] for row in told["totals"].values()) == len(expected)
+
+
+LOG4J, ANGULAR = "pkg:maven/org.apache.logging.log4j/log4j-core", "pkg:npm/%40angular/core"
+KEY = "secret:/etc/core"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("org.apache.logging.log4j:log4j-core", {LOG4J}), ("log4j-core", {LOG4J}), ("log4j-*", {LOG4J}),
+        ("*log4j*", {LOG4J}), ("org.apache.*", {LOG4J}), ("log4j", set()), ("LOG4J-CORE", set()),
+        ("pkg:maven/org.apache.logging.log4j/log4j-core", {LOG4J}), ("{log4j-core,other}", {LOG4J}),
+        ("@angular/core", {ANGULAR}), ("@angular/*", {ANGULAR}), ("core", {ANGULAR, KEY}),
+        ("pkg:npm/@angular/core", {ANGULAR}),
+        ("pkg:npm/%40angular/*", {ANGULAR}), ("*", {LOG4J, ANGULAR, KEY}),
+        ("/etc/core", {KEY}),
+        ("/etc/*", set()), ("secret:/etc/*", {KEY}),
+    ],
+)  # fmt: skip
+def test_a_package_is_called_as_tickets_print_it(pattern: str, expected: set[str]) -> None:
+    """In exceptions and in rules alike. A glob is about names of packages: no secret slips in by one."""
+    packages = [LOG4J, ANGULAR, KEY]
+    judge = Judge(pl.DataFrame({"package": packages, "source_package": ["", "", ""]}), {})
+    assert set(pl.Series(packages).filter(judge.holds({"package": pattern}))) == expected
+    rows = [{"package": package, "kind": "vulnerability"} for package in packages]
+    assert {row["package"] for row in rows if not failed({"package": pattern}, row, {})} == expected
+    if pattern != "*":
+        exemption = Exemption(package=pattern, kind="not-affected", reason="x", approved_by="a")
+        assert set(pl.Series(packages).filter(covers(exemption, judge))) == expected
 
 
 def test_an_excepted_finding_leaves_what_is_to_be_done(tmp_path: Path) -> None:

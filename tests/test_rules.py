@@ -18,7 +18,14 @@ from triagebot.rules import NO_RULE, digest, verdicts
 TEXTS = {
     "severity": ["critical", "high", "medium", "low", "negligible", "unknown"],
     "asset": ["docker.io/library/nginx", "registry.example/dns", "registry.example:5000/a/b", "registry.example/d(n)s"],
-    "package": ["pkg:apk/alpine/busybox", "pkg:npm/%40a/b", "pkg:deb/debian/libstdc++6", ""],
+    "package": [
+        "pkg:apk/alpine/busybox",
+        "pkg:npm/%40a/b",
+        "pkg:deb/debian/libstdc++6",
+        "pkg:maven/a.b/log4j-core",
+        "secret:/etc/key",
+        "",
+    ],
     "vulnerability": ["CVE-2026-0001", "CVE-2026-0002", "GHSA-aaaa-bbbb-cc11", "SNYK-X-1"],
     "title": [
         "Stack overflow",
@@ -38,7 +45,9 @@ GLOBS = [
     "*d(n)s", "pkg:{apk,npm}/*", "*++6", "CVE-2026-000?", "CVE-*", "GHSA-*", "SNYK-*", "ALIAS-1", "ALIAS-*",
     "*overflow*",
     "stack?overflow", "*[b]*", "*{b,c}*", "{", "}", "a,*", "50%*", "*画像", "a\\b", "*|*^*$", "*-b~c#d&e f",
-    "Stack Overflow",
+    "Stack Overflow", "busybox", "busy*", "log4j-core", "log4j-*", "a.b:log4j-core", "@a/b", "pkg:npm/@a/b", "b", "key",
+    "k*",
+    "/etc/key", "/etc/*", "log4j",
 ]  # fmt: skip
 ALIASES = {
     "ALIAS-1": ["CVE-2026-0001"],
@@ -110,7 +119,18 @@ def told_by_text(name: str, held: str, value: str | list[str]) -> bool:
     if name == "vulnerability":
         told += [alias for alias, ids in ALIASES.items() if held in ids]
     wanted = value if isinstance(value, list) else [value]
+    if name == "package" and any(CALLED.get(held, {}).get(pattern) for pattern in wanted):
+        return True
     return any(matches(pattern, text) for pattern in wanted for text in told)
+
+
+CALLED = {
+    "pkg:apk/alpine/busybox": {"busybox": True, "busy*": True, "?*": True},
+    "pkg:npm/%40a/b": {"@a/b": True, "pkg:npm/@a/b": True, "b": True},
+    "pkg:maven/a.b/log4j-core": {"log4j-core": True, "log4j-*": True, "a.b:log4j-core": True},
+    "secret:/etc/key": {"key": True, "/etc/key": True},
+}
+"""What a package is called beside its identity, and the globs above that match it so: a secret by no glob."""
 
 
 NUMBERS = st.sampled_from([0, 1, 5, 7.5, 9.8, 0.5, 0.25, 30, -1])

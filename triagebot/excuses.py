@@ -40,8 +40,7 @@ def covers(e: Exemption, judge: Judge) -> pl.Series:
         if (pattern := getattr(e, name)) != "*":
             held = held & judge.text(name, [pattern])
     if e.package != "*":
-        by_name = (judge.findings["package"].str.extract(r"([^/]+)$") == e.package).fill_null(False)
-        held = held & (judge.text("package", [e.package]) | judge.text("source_package", [e.package]) | by_name)
+        held = held & (judge.text("package", [e.package]) | judge.text("source_package", [e.package]))
     return held
 
 

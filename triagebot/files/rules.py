@@ -107,7 +107,8 @@ def _severities(value: list[str]) -> list[str]:
 class Exemption(Strict):
     """One excused set of findings: all that is named must match. It ends on the day `expires`.
 
-    `package`: a purl, a name, or either of the source package; `source_package`: that alone; `vulnerability`: any of
+    `package`: a purl, a name as tickets print it or its last part, or the source package; `source_package`: that
+    alone; `vulnerability`: any of
     its ids; `team`: the id of the owner.
     """
 

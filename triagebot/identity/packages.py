@@ -5,6 +5,7 @@ https://github.com/package-url/purl-spec
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -106,3 +107,12 @@ def package_name(package: str) -> str:
     if purl_type in ("apk", "deb", "rpm"):
         return path.rpartition("/")[2]
     return path.replace("/", ":") if purl_type == "maven" else path
+
+
+@lru_cache(maxsize=65536)
+def names_of(package: str) -> frozenset[str]:
+    """All that a package may be called in a rule or a question: its identity, the same as people spell it, its name as
+    tickets print it, and the last part of either."""
+    name = package_name(package)
+    every = {package, unquote(package), name, re.split(r"[/:]", name)[-1], package.rpartition("/")[2]}
+    return frozenset(every - {""})
