@@ -98,6 +98,9 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         ("{fix_state: wont_fix}", "there is no fix_state 'wont_fix'; did you mean 'wont-fix'?"),
         ("{vex: not-affected}", "there is no vex 'not-affected'; did you mean 'not_affected'?"),
         ("{zzzzz: 1}", "unknown field 'zzzzz'"),
+        ("{any: []}", "'any' is empty and matches nothing; name a condition, or leave it out"),
+        ("{kev: true, not: {all: []}}", "'all' is empty; name a condition, or leave it out"),
+        ("{severity: []}", "'severity' is empty and matches nothing; name one, or leave it out"),
     ],
 )
 def test_faults_of_conditions(when: str, said: str) -> None:
@@ -122,6 +125,13 @@ def test_faults_of_exceptions() -> None:
     assert "unknown field 'knd'; did you mean 'kind'?" in said[5]
     assert "needs 'url'" in said[6]
     assert "would excuse everything" in said[7]
+
+
+def test_an_exception_for_no_severity_is_a_fault() -> None:
+    text = "exceptions:\n  - {asset: x, severity: [], kind: not-affected, reason: r, approved_by: a}\n"
+    assert faults("rules/priority.yaml", text) == [
+        "rules/priority.yaml:2: exception 1: severity: is empty and matches nothing; name one, or leave it out"
+    ]
 
 
 def test_faults_of_the_settings() -> None:

@@ -145,7 +145,7 @@ CONDITION_NUMBERS = st.one_of(
 def texts(name: str) -> st.SearchStrategy[Any]:
     globs = [g for g in GLOBS if name != "severity" or set(g) & set("*?{")]  # a severity that is none is a fault
     one = st.sampled_from([*globs, *TEXTS[name]])
-    return st.one_of(one, st.lists(one, max_size=3))
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
 
 
 SIMPLE = st.fixed_dictionaries(
@@ -161,8 +161,8 @@ WHENS = st.recursive(
     SIMPLE,
     lambda inner: st.one_of(
         inner.map(lambda w: {"not": w}),
-        st.lists(inner, max_size=3).map(lambda ws: {"any": ws}),
-        st.lists(inner, max_size=3).map(lambda ws: {"all": ws}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda ws: {"any": ws}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda ws: {"all": ws}),
         st.tuples(SIMPLE, inner, inner).map(lambda t: {**t[0], "not": t[1], "any": [t[2]]}),
     ),
     max_leaves=5,
@@ -233,9 +233,8 @@ ROW: dict[str, Any] = {
         ({"severity": "critical", "fixable": True}, True),
         ({"severity": ["high", "critical"]}, True),
         ({"severity": "C*"}, False),
-        ({"severity": []}, False),
-        ({"any": []}, False),
-        ({"all": []}, True),
+        ({"any": [{"kev": True}, {}]}, True),
+        ({"all": [{}, {"kev": True}]}, False),
         ({"not": {}}, False),
         ({"cvss": ">= 9.8"}, True),
         ({"cvss": 9.8}, True),
@@ -264,7 +263,7 @@ def test_without_a_match_and_without_rules() -> None:
     assert NO_RULE.action == "report"
 
 
-@pytest.mark.parametrize("when", [{}, {"all": []}, {"not": {"any": []}}])
+@pytest.mark.parametrize("when", [{}, {"all": [{}]}, {"any": [{}]}, {"not": {"not": {}}}])
 def test_rules_that_look_at_no_column_still_judge_every_row(when: dict[str, Any]) -> None:
     assert judged([rule(when)], [ROW, ROW, ROW]) == [0, 0, 0]
     assert judged([rule(when)], []) == []

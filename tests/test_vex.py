@@ -679,10 +679,20 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_a_pattern_without_files_is_a_warning(tmp_path: Path) -> None:
-    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json']\n")
-    told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
-    assert told["warnings"] == ["vex: no file matches nowhere/*.json"]
+def test_what_names_no_file_is_refused(tmp_path: Path) -> None:
+    """All that the documents excused would open at once: as with a faulty one, nothing is done."""
+    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json', gone.json, bad.json]\n")
+    (place.folder / "bad.json").write_text("[")
+    with pytest.raises(ConfigError) as caught:
+        place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
+    said = str(caught.value).splitlines()
+    remedy = "put a document there, or take it out of `vex`"
+    assert said[:2] == [f"vex: no file matches {name}; {remedy}" for name in ("nowhere/*.json", "gone.json")]
+    assert said[2].startswith("bad.json:1: ")
+    assert not list((place.folder / ".triagebot").rglob("*.parquet"))
+    (place.folder / "triagebot.yaml").write_text("vex: gone.json\n")
+    with pytest.raises(ConfigError, match=r"^vex: no file matches gone.json; put a document there"):
+        place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
 
 
 # ---- parts ----

@@ -31,12 +31,12 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
     """Read it all. `keep`: whether copies of feeds may be written; `ask`: whether URLs are asked although there is
     a copy.
 
-    Raises `ConfigError` with every fault of every VEX document.
+    Raises `ConfigError` with every fault of every VEX document, and of what names none.
     """
     shelf = Shelf(config.history / "cache" / "feeds", now, keep, ask)
     feeds = gather(config.settings.feeds, config.base, shelf)
-    documents, unused = vexfiles.documents(config.base, config.settings.vex)
-    warnings = [*shelf.warnings, *unused]
+    documents = vexfiles.documents(config.base, config.settings.vex)
+    warnings = [*shelf.warnings]
     for document in documents:
         if document.unmatched:
             named = ", ".join(document.unmatched[:_NAMED])

@@ -39,7 +39,7 @@ def failed(when: Mapping[str, Any], row: Mapping[str, Any], aliases: Aliases) ->
         elif name == "any":
             told = [failed(part, row, aliases) for part in value]
             if all(told):
-                return f"any of {len(told)}: {'; '.join(told)}" if told else "any of nothing"
+                return f"any of {len(told)}: {'; '.join(told)}"
         elif name == "all":
             told = [why for part in value if (why := failed(part, row, aliases))]
             if told:

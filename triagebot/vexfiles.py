@@ -10,24 +10,26 @@ from triagebot.errors import ConfigError
 from triagebot.statements import Document
 
 
-def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list[str]]:
-    """(documents, a line for each pattern that no file matches). Raises `ConfigError` with every fault of them all."""
+def documents(base: Path, patterns: Sequence[str]) -> list[Document]:
+    """The documents. Raises `ConfigError` with every fault of them all, and each pattern that no file matches: without
+    the documents, what they excuse would open tickets."""
     contents: list[tuple[str, bytes]] = []
     unused: list[str] = []
     for pattern in patterns:
         found = list(_files(base, pattern))
         if not found:
-            unused.append(f"vex: no file matches {pattern}")
+            unused.append(f"vex: no file matches {pattern}; put a document there, or take it out of `vex`")
         for name, path in found:
             try:
                 contents.append((name, path.read_bytes()))
             except OSError as error:
                 raise ConfigError(name, f"cannot be read: {error.strerror}", "correct `vex`") from error
     documents, faults = vex.read(list(dict(contents).items()))
-    if faults:
+    if faults or unused:
         said = [f"{name}:{line}: {fault}" for name, faulty in faults for line, fault in faulty.faults]
-        raise ConfigError("", "\n".join(said), "mend the document, or leave it out of `vex`")
-    return documents, unused
+        remedy = "mend the document, or leave it out of `vex`" if faults else ""
+        raise ConfigError("", "\n".join([*unused, *said]), remedy)
+    return documents
 
 
 def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:

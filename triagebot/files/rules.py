@@ -33,6 +33,7 @@ _VALUES: dict[str, tuple[str, ...]] = {
 }
 """The fields that can hold nothing else: a misspelt one would match nothing, and nobody would see why."""
 
+_NOTHING = " and matches nothing"
 WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
 COMPARISON = re.compile(r"^\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*d?\s*$")
 
@@ -72,6 +73,8 @@ def _when_faults(when: dict[str, Any]) -> list[str]:
         parts = [value] if name == "not" else value if name in ("any", "all") else None
         if parts is None:
             faults += _field_faults(name, value)
+        elif parts == []:
+            faults.append(f"{name!r} is empty{_NOTHING if name == 'any' else ''}; name a condition, or leave it out")
         elif isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
             faults += [fault for part in parts for fault in _when_faults(part)]
         else:
@@ -94,10 +97,13 @@ def _field_faults(name: str, value: Any) -> list[str]:
         return [f"{name!r} takes a text or a list of texts, not {value!r}"]
     known = _VALUES.get(name, texts)
     odd = [v for v in texts if v not in known and not re.search(r"[*?{]", v)]
-    return [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
+    nothing = [] if texts else [f"{name!r} is empty{_NOTHING}; name one, or leave it out"]
+    return nothing or [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
 
 
 def _severities(value: list[str]) -> list[str]:
+    if not value:
+        raise ValueError(f"is empty{_NOTHING}; name one, or leave it out")
     odd = [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in value if v not in SEVERITIES]
     if odd:
         raise ValueError("; ".join(odd))
