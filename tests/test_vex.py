@@ -681,17 +681,18 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
 
 def test_what_names_no_file_is_refused(tmp_path: Path) -> None:
     """All that the documents excused would open at once: as with a faulty one, nothing is done."""
-    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json', gone.json, bad.json]\n")
+    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json', gone.json, ., /, bad.json]\n")
+    settings = place.folder / "triagebot.yaml"
     (place.folder / "bad.json").write_text("[")
     with pytest.raises(ConfigError) as caught:
         place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
     said = str(caught.value).splitlines()
-    remedy = "put a document there, or take it out of `vex`"
-    assert said[:2] == [f"vex: no file matches {name}; {remedy}" for name in ("nowhere/*.json", "gone.json")]
-    assert said[2].startswith("bad.json:1: ")
-    assert not list((place.folder / ".triagebot").rglob("*.parquet"))
-    (place.folder / "triagebot.yaml").write_text("vex: gone.json\n")
-    with pytest.raises(ConfigError, match=r"^vex: no file matches gone.json; put a document there"):
+    assert said[0].startswith("bad.json:1: ")
+    where, remedy = f"{settings}:1: vex: no file matches ", "; put a document there, or take it out of `vex`"
+    assert "\n".join(said[1:]) == "\n".join(f"{where}{n}" for n in (".", "/", "gone.json", "nowhere/*.json")) + remedy
+    assert not (place.folder / ".triagebot").exists()
+    settings.write_text("vex: gone.json\n")
+    with pytest.raises(ConfigError, match=r":1: vex: no file matches gone.json; put a document there"):
         place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
 
 

@@ -11,29 +11,30 @@ from triagebot.statements import Document
 
 
 def documents(base: Path, patterns: Sequence[str]) -> list[Document]:
-    """The documents. Raises `ConfigError` with every fault of them all, and each pattern that no file matches: without
-    the documents, what they excuse would open tickets."""
+    """The documents. Raises `ConfigError` with every fault of them all."""
     contents: list[tuple[str, bytes]] = []
-    unused: list[str] = []
     for pattern in patterns:
-        found = list(_files(base, pattern))
-        if not found:
-            unused.append(f"vex: no file matches {pattern}; put a document there, or take it out of `vex`")
-        for name, path in found:
+        for name, path in _files(base, pattern):
             try:
                 contents.append((name, path.read_bytes()))
             except OSError as error:
                 raise ConfigError(name, f"cannot be read: {error.strerror}", "correct `vex`") from error
     documents, faults = vex.read(list(dict(contents).items()))
-    if faults or unused:
+    if faults:
         said = [f"{name}:{line}: {fault}" for name, faulty in faults for line, fault in faulty.faults]
-        remedy = "mend the document, or leave it out of `vex`" if faults else ""
-        raise ConfigError("", "\n".join([*unused, *said]), remedy)
+        raise ConfigError("", "\n".join(said), "mend the document, or leave it out of `vex`")
     return documents
+
+
+def named(base: Path, pattern: str) -> bool:
+    """Whether there is a file of this name, or one that the glob matches."""
+    return any(True for _ in _files(base, pattern))
 
 
 def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:
     asked = Path(pattern)
+    if asked == Path(asked.anchor):  # `.` or `/`: a folder, and no pattern
+        return
     folder = Path(asked.anchor) if asked.anchor else base
     for path in sorted(folder.glob(str(asked.relative_to(asked.anchor)))):
         if path.is_file():
