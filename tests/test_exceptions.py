@@ -18,6 +18,7 @@ from triagebot.excuses import covers, link, said
 from triagebot.explain import explained
 from triagebot.files import Exemption
 from triagebot.look import Options
+from triagebot.page import written
 from triagebot.reasons import failed
 from triagebot.render import markdown_text
 from triagebot.rules import Judge
@@ -235,6 +236,20 @@ def test_one_that_matches_nothing_is_reported(tmp_path: Path) -> None:
         ("accepted-risk of */nowhere", "unused")
     ]
     assert "excuses nothing: no finding matches it" in told.summary
+
+
+def test_one_that_is_meant_for_one_stream_is_used_there(tmp_path: Path) -> None:
+    """The summary tells of all streams: unused is what no stream uses, and that is told once."""
+    case = Case(tmp_path, f"asset: '*/a', {SAID}", f"asset: '*/b', {SAID}", f"asset: '*/nowhere', {SAID}")
+    place = case.place
+    place.run(write(tmp_path / "one", a=report("a")), NOW)
+    said = place.run(write(tmp_path / "two", b=report("b")), NOW, stream="rel").summary
+    assert said.count("excuses nothing") == 1
+    assert "- main, rel: exception accepted risk of \\*/nowhere excuses nothing: no finding matches it\n" in said
+    options = Options(now=NOW, stream="rel")
+    settings = config.load(place.folder / "triagebot.yaml")
+    text = written(settings, options, app.standing(settings, options)).text
+    assert text.count("excuses nothing in this stream: no finding matches it") == 2
 
 
 def test_images_on_the_exception_list_are_counted(tmp_path: Path) -> None:
