@@ -302,16 +302,14 @@ def test_faults_of_vex_documents_are_told_before_any_tracker_is_asked(tmp_path: 
     assert getattr(told.exception, "exit_code", 0) == 2
 
 
-def test_feeds_and_vex_documents_that_are_not_there_are_warned_of_by_their_lines(tmp_path: Path) -> None:
+def test_feeds_that_are_not_there_are_warned_of_by_their_lines(tmp_path: Path) -> None:
     """A run does without them; URLs are not asked."""
     place = Place.create(
         tmp_path / "place",
-        "trackers: {default: {type: local}}\nfeeds:\n  epss: 'http://127.0.0.1:9'\n  kev: kev.json\n"
-        "vex:\n- nowhere.json\n",
+        "trackers: {default: {type: local}}\nfeeds:\n  epss: 'HTTP://127.0.0.1:9'\n  kev: kev.json\n",
     )
     code, words = doctor(place)
     assert code == 0
     assert "triagebot.yaml:4: feeds.kev: kev.json: cannot be read: No such file or directory" in words
-    assert "triagebot.yaml:6: vex: no file matches nowhere.json" in words
     assert "127.0.0.1" not in words
     assert not (place.folder / ".triagebot").exists()

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from conftest import Place
 from reports import trivy, vulnerability, write
 
 from triagebot import app, config
 from triagebot.document import Told
+from triagebot.excuses import covers, link, said
 from triagebot.explain import explained
+from triagebot.files import Exemption
 from triagebot.look import Options
+from triagebot.page import written
+from triagebot.reasons import failed
+from triagebot.render import markdown_text
+from triagebot.rules import Judge
+from triagebot.vexwrite import Decision
 
 NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -82,6 +91,9 @@ SAID = "kind: accepted-risk, reason: Agreed, approved_by: alice, expires: 2026-0
         ("package: zlib", {("a", "zlib"), ("b", "zlib")}),
         ("package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
         ("package: lib", set()),
+        ("package: 'lib*'", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: 'open*'", {("a", "libssl3"), ("b", "libssl3")}),
+        ("package: '?lib'", {("a", "zlib"), ("b", "zlib")}),
         ("source_package: openssl", {("a", "libssl3"), ("b", "libssl3")}),
         ("source_package: libssl3", set()),
         ("vulnerability: CVE-2026-0001", {("a", "zlib"), ("b", "zlib")}),
@@ -106,6 +118,35 @@ def test_all_that_is_named_must_match(tmp_path: Path, named: str, expected: set[
     assert told["findings"]["excepted"] == len(expected)
     assert told["findings"]["open"] == 4 - len(expected)
     assert sum(row["excepted"] for row in told["totals"].values()) == len(expected)
+
+
+LOG4J, ANGULAR = "pkg:maven/org.apache.logging.log4j/log4j-core", "pkg:npm/%40angular/core"
+KEY = "secret:/etc/core"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("org.apache.logging.log4j:log4j-core", {LOG4J}), ("log4j-core", {LOG4J}), ("log4j-*", {LOG4J}),
+        ("*log4j*", {LOG4J}), ("org.apache.*", {LOG4J}), ("log4j", set()), ("LOG4J-CORE", set()),
+        ("pkg:maven/org.apache.logging.log4j/log4j-core", {LOG4J}), ("{log4j-core,other}", {LOG4J}),
+        ("@angular/core", {ANGULAR}), ("@angular/*", {ANGULAR}), ("core", {ANGULAR, KEY}),
+        ("pkg:npm/@angular/core", {ANGULAR}),
+        ("pkg:npm/%40angular/*", {ANGULAR}), ("*", {LOG4J, ANGULAR, KEY}),
+        ("/etc/core", {KEY}),
+        ("/etc/*", set()), ("secret:/etc/*", {KEY}),
+    ],
+)  # fmt: skip
+def test_a_package_is_called_as_tickets_print_it(pattern: str, expected: set[str]) -> None:
+    """In exceptions and in rules alike. A glob is about names of packages: no secret slips in by one."""
+    packages = [LOG4J, ANGULAR, KEY]
+    judge = Judge(pl.DataFrame({"package": packages, "source_package": ["", "", ""]}), {})
+    assert set(pl.Series(packages).filter(judge.holds({"package": pattern}))) == expected
+    rows = [{"package": package, "kind": "vulnerability"} for package in packages]
+    assert {row["package"] for row in rows if not failed({"package": pattern}, row, {})} == expected
+    if pattern != "*":
+        exemption = Exemption(package=pattern, kind="not-affected", reason="x", approved_by="a")
+        assert set(pl.Series(packages).filter(covers(exemption, judge))) == expected
 
 
 def test_an_excepted_finding_leaves_what_is_to_be_done(tmp_path: Path) -> None:
@@ -152,6 +193,19 @@ def test_what_is_tracked_elsewhere_names_the_ticket(tmp_path: Path) -> None:
     assert "With the base image, approved by bob (https://tracker.example/BASE-7)\n" in text
 
 
+@pytest.mark.parametrize("url", ["BASE-7", "https://tracker.example/a#c", "see <b>@bob</b>"])
+def test_a_ticket_elsewhere_that_is_no_address_is_named_as_text(tmp_path: Path, url: str) -> None:
+    """A Jira key is what people have. Each markup prints what excuses as data."""
+    told = "kind: tracked-elsewhere, reason: With the base image, approved_by: bob, expires: 2026-06-01"
+    case = Case(tmp_path, f"package: zlib, {told}, url: '{url}'")
+    case.run()
+    text = next(t for name, t in case.place.ticket_bytes().items() if "-a-" in name).decode()
+    assert f"With the base image ({markdown_text(url)}), approved by bob\n" in text
+    [exception] = config.load(case.place.folder / "triagebot.yaml").exemptions
+    assert (link(exception), said(exception)) == ("", said(exception, with_link=False))
+    assert Decision.of_exception(exception).why == f"With the base image. Tracked in {url}"
+
+
 @pytest.mark.parametrize(
     ("day", "state"), [(14, ""), (15, "ending"), (28, "ending"), (29, "ended"), (60, "ended")],
 )  # fmt: skip
@@ -184,10 +238,43 @@ def test_one_that_matches_nothing_is_reported(tmp_path: Path) -> None:
     assert "excuses nothing: no finding matches it" in told.summary
 
 
+def test_one_that_is_meant_for_one_stream_is_used_there(tmp_path: Path) -> None:
+    """The summary tells of all streams: unused is what no stream uses, and that is told once."""
+    case = Case(tmp_path, f"asset: '*/a', {SAID}", f"asset: '*/b', {SAID}", f"asset: '*/nowhere', {SAID}")
+    place = case.place
+    place.run(write(tmp_path / "one", a=report("a")), NOW)
+    said = place.run(write(tmp_path / "two", b=report("b")), NOW, stream="rel").summary
+    assert said.count("excuses nothing") == 1
+    assert "- main, rel: exception accepted risk of \\*/nowhere excuses nothing: no finding matches it\n" in said
+    options = Options(now=NOW, stream="rel")
+    settings = config.load(place.folder / "triagebot.yaml")
+    text = written(settings, options, app.standing(settings, options)).text
+    assert text.count("excuses nothing in this stream: no finding matches it") == 2
+
+
 def test_images_on_the_exception_list_are_counted(tmp_path: Path) -> None:
     """The sentence that people behind this wrote by hand: 17 of 20 images are on the exception list."""
     case = Case(tmp_path, f"asset: '*/b', {SAID}", f"asset: '*/a', package: zlib, {SAID}")
     assert "1 of 2 images with critical or high is on the exception list" in case.run().summary
+
+
+def test_what_a_supplier_excuses_alone_is_on_no_exception_list(tmp_path: Path) -> None:
+    """Of an image that needs nothing done, an exception must be part of the reason."""
+    case = Case(tmp_path, f"asset: '*/a', package: zlib, {SAID}")
+    settings = case.place.folder / "triagebot.yaml"
+    settings.write_text(settings.read_text() + "vex: [v.json]\n")
+
+    def harmless(*packages: str) -> str:
+        case.place.folder.joinpath("v.json").write_text(json.dumps({
+            "@context": "https://openvex.dev/ns/v0.2.0", "statements": [
+                {"vulnerability": {"name": cve}, "status": "not_affected", "products": [{"@id": package}]}
+                for cve, package in zip(("CVE-2026-0001", "CVE-2026-0002"), packages, strict=False)
+            ]}))  # fmt: skip
+        return case.run().summary
+
+    assert "on the exception list" not in harmless("pkg:apk/alpine/zlib")
+    said = harmless("pkg:apk/alpine/zlib", "pkg:apk/alpine/libssl3")  # nothing is left to do in either image
+    assert "1 of 2 images with critical or high is on the exception list" in said
 
 
 def test_explain_tells_the_rule_the_conditions_that_failed_and_the_excuse(tmp_path: Path) -> None:

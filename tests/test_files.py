@@ -98,6 +98,9 @@ def test_all_faults_of_a_rule_file_are_listed() -> None:
         ("{fix_state: wont_fix}", "there is no fix_state 'wont_fix'; did you mean 'wont-fix'?"),
         ("{vex: not-affected}", "there is no vex 'not-affected'; did you mean 'not_affected'?"),
         ("{zzzzz: 1}", "unknown field 'zzzzz'"),
+        ("{any: []}", "'any' is empty and matches nothing; name a condition, or leave it out"),
+        ("{kev: true, not: {all: []}}", "'all' is empty; name a condition, or leave it out"),
+        ("{severity: []}", "'severity' is empty and matches nothing; name one, or leave it out"),
     ],
 )
 def test_faults_of_conditions(when: str, said: str) -> None:
@@ -122,6 +125,13 @@ def test_faults_of_exceptions() -> None:
     assert "unknown field 'knd'; did you mean 'kind'?" in said[5]
     assert "needs 'url'" in said[6]
     assert "would excuse everything" in said[7]
+
+
+def test_an_exception_for_no_severity_is_a_fault() -> None:
+    text = "exceptions:\n  - {asset: x, severity: [], kind: not-affected, reason: r, approved_by: a}\n"
+    assert faults("rules/priority.yaml", text) == [
+        "rules/priority.yaml:2: exception 1: severity: is empty and matches nothing; name one, or leave it out"
+    ]
 
 
 def test_faults_of_the_settings() -> None:
@@ -519,7 +529,7 @@ def test_faults_of_all_files_are_told_at_once() -> None:
         "triagebot.yaml:1: unknown field 'hstory'; did you mean 'history'?",
         "triagebot.yaml:2: rules: there is no file rules/absent.yaml; create it, or correct the path",
         "triagebot.yaml:4: inventory: there is no file absent.txt; create it, or correct the path",
-        "triagebot.yaml:5: vex: no file matches w.json; a run only warns of it",
+        "triagebot.yaml:5: vex: no file matches w.json; put a document there, or take it out of `vex`",
         "triagebot.yaml:6: tracker 'default': unknown field 'pth'; did you mean 'path'?",
         "triagebot.yaml:7: summary: no tracker 'nett'; did you mean 'net'? Name one of `trackers:`",
         "triagebot.yaml:7: summary: unknown field 'wekday'; did you mean 'weekday'?",

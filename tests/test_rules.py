@@ -18,7 +18,14 @@ from triagebot.rules import NO_RULE, digest, same, verdicts
 TEXTS = {
     "severity": ["critical", "high", "medium", "low", "negligible", "unknown"],
     "asset": ["docker.io/library/nginx", "registry.example/dns", "registry.example:5000/a/b", "registry.example/d(n)s"],
-    "package": ["pkg:apk/alpine/busybox", "pkg:npm/%40a/b", "pkg:deb/debian/libstdc++6", ""],
+    "package": [
+        "pkg:apk/alpine/busybox",
+        "pkg:npm/%40a/b",
+        "pkg:deb/debian/libstdc++6",
+        "pkg:maven/a.b/log4j-core",
+        "secret:/etc/key",
+        "",
+    ],
     "vulnerability": ["CVE-2026-0001", "CVE-2026-0002", "GHSA-aaaa-bbbb-cc11", "SNYK-X-1"],
     "title": [
         "Stack overflow",
@@ -38,7 +45,9 @@ GLOBS = [
     "*d(n)s", "pkg:{apk,npm}/*", "*++6", "CVE-2026-000?", "CVE-*", "GHSA-*", "SNYK-*", "ALIAS-1", "ALIAS-*",
     "*overflow*",
     "stack?overflow", "*[b]*", "*{b,c}*", "{", "}", "a,*", "50%*", "*画像", "a\\b", "*|*^*$", "*-b~c#d&e f",
-    "Stack Overflow",
+    "Stack Overflow", "busybox", "busy*", "log4j-core", "log4j-*", "a.b:log4j-core", "@a/b", "pkg:npm/@a/b", "b", "key",
+    "k*",
+    "/etc/key", "/etc/*", "log4j",
 ]  # fmt: skip
 ALIASES = {
     "ALIAS-1": ["CVE-2026-0001"],
@@ -110,7 +119,18 @@ def told_by_text(name: str, held: str, value: str | list[str]) -> bool:
     if name == "vulnerability":
         told += [alias for alias, ids in ALIASES.items() if held in ids]
     wanted = value if isinstance(value, list) else [value]
+    if name == "package" and any(CALLED.get(held, {}).get(pattern) for pattern in wanted):
+        return True
     return any(matches(pattern, text) for pattern in wanted for text in told)
+
+
+CALLED = {
+    "pkg:apk/alpine/busybox": {"busybox": True, "busy*": True, "?*": True},
+    "pkg:npm/%40a/b": {"@a/b": True, "pkg:npm/@a/b": True, "b": True},
+    "pkg:maven/a.b/log4j-core": {"log4j-core": True, "log4j-*": True, "a.b:log4j-core": True},
+    "secret:/etc/key": {"key": True, "/etc/key": True},
+}
+"""What a package is called beside its identity, and the globs above that match it so: a secret by no glob."""
 
 
 NUMBERS = st.sampled_from([0, 1, 5, 7.5, 9.8, 0.5, 0.25, 30, -1])
@@ -125,7 +145,7 @@ CONDITION_NUMBERS = st.one_of(
 def texts(name: str) -> st.SearchStrategy[Any]:
     globs = [g for g in GLOBS if name != "severity" or set(g) & set("*?{")]  # a severity that is none is a fault
     one = st.sampled_from([*globs, *TEXTS[name]])
-    return st.one_of(one, st.lists(one, max_size=3))
+    return st.one_of(one, st.lists(one, min_size=1, max_size=3))
 
 
 SIMPLE = st.fixed_dictionaries(
@@ -141,8 +161,8 @@ WHENS = st.recursive(
     SIMPLE,
     lambda inner: st.one_of(
         inner.map(lambda w: {"not": w}),
-        st.lists(inner, max_size=3).map(lambda ws: {"any": ws}),
-        st.lists(inner, max_size=3).map(lambda ws: {"all": ws}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda ws: {"any": ws}),
+        st.lists(inner, min_size=1, max_size=3).map(lambda ws: {"all": ws}),
         st.tuples(SIMPLE, inner, inner).map(lambda t: {**t[0], "not": t[1], "any": [t[2]]}),
     ),
     max_leaves=5,
@@ -213,9 +233,8 @@ ROW: dict[str, Any] = {
         ({"severity": "critical", "fixable": True}, True),
         ({"severity": ["high", "critical"]}, True),
         ({"severity": "C*"}, False),
-        ({"severity": []}, False),
-        ({"any": []}, False),
-        ({"all": []}, True),
+        ({"any": [{"kev": True}, {}]}, True),
+        ({"all": [{}, {"kev": True}]}, False),
         ({"not": {}}, False),
         ({"cvss": ">= 9.8"}, True),
         ({"cvss": 9.8}, True),
@@ -244,7 +263,7 @@ def test_without_a_match_and_without_rules() -> None:
     assert NO_RULE.action == "report"
 
 
-@pytest.mark.parametrize("when", [{}, {"all": []}, {"not": {"any": []}}])
+@pytest.mark.parametrize("when", [{}, {"all": [{}]}, {"any": [{}]}, {"not": {"not": {}}}])
 def test_rules_that_look_at_no_column_still_judge_every_row(when: dict[str, Any]) -> None:
     assert judged([rule(when)], [ROW, ROW, ROW]) == [0, 0, 0]
     assert judged([rule(when)], []) == []

@@ -16,7 +16,7 @@ from reports import write
 from triagebot import app, config, openvex, vex
 from triagebot.errors import ConfigError
 from triagebot.look import Options, View
-from triagebot.products import Product, of_image, of_purl, purl_of_image, purls_of_package
+from triagebot.products import Product, name_of_image, of_image, of_openvex, of_purl, purls_of_package
 from triagebot.versions import satisfies
 
 NOW = datetime(2026, 8, 3, 6, tzinfo=UTC)
@@ -679,11 +679,21 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_a_pattern_without_files_is_a_warning(tmp_path: Path) -> None:
-    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json']\n")
-    told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
+def test_what_names_no_file_is_refused(tmp_path: Path) -> None:
+    """All that the documents excused would open at once: as with a faulty one, nothing is done."""
+    place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json', gone.json, ., /, bad.json]\n")
     settings = place.folder / "triagebot.yaml"
-    assert told["warnings"] == [f"{settings}:1: vex: no file matches nowhere/*.json"]
+    (place.folder / "bad.json").write_text("[")
+    with pytest.raises(ConfigError) as caught:
+        place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
+    said = str(caught.value).splitlines()
+    assert said[0].startswith("bad.json:1: ")
+    where, remedy = f"{settings}:1: vex: no file matches ", "; put a document there, or take it out of `vex`"
+    assert "\n".join(said[1:]) == "\n".join(f"{where}{n}" for n in (".", "/", "gone.json", "nowhere/*.json")) + remedy
+    assert not (place.folder / ".triagebot").exists()
+    settings.write_text("vex: gone.json\n")
+    with pytest.raises(ConfigError, match=r":1: vex: no file matches gone.json; put a document there"):
+        place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW)
 
 
 # ---- parts ----
@@ -707,9 +717,10 @@ def test_ranges(version: str, within: str, expected: bool) -> None:
      ("k8s://cluster/ns/Deployment/x", "", ""), ("file:///tmp/a.tar", "", "")],
 )  # fmt: skip
 def test_an_image_that_we_write_is_read_back(asset: str, tag: str, digest: str) -> None:
-    name = purl_of_image(asset, tag, digest)
-    assert (of_purl(name) if name.startswith("pkg:") else of_image(name)) == Product(
-        asset=asset, tag="" if digest else tag, digest=digest
+    name = name_of_image(asset, tag, digest)
+    assert of_openvex([{"@id": name}], exact=True) == (
+        [Product(asset=asset, tag="" if digest else tag, digest=digest)],
+        [],
     )
 
 

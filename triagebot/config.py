@@ -107,10 +107,13 @@ def load(path: Path | None) -> Config:
             _told_where_named(file, ("rules", at), rule_file)
         _told_where_named(file, ("teams",), team_file)
         inventory = others.tried(file, ("inventory",), lambda: _inventory(base, names.inventory))
+        for at, pattern in enumerate(names.vex):
+            if not vexfiles.named(base, pattern):  # what its documents excuse would open tickets
+                file.fault(("vex", at), f"vex: no file matches {pattern}", _PUT)
     files: list[File[Any]] = [*([file] if file else []), *rule_files, team_file]
     if file and (others.found or any(f.faults or f.unread for f in files)):  # else they are read when they are used
         others.tried(file, ("vex",), lambda: vexfiles.documents(base, names.vex))
-        for place, said in unmet(base, names.vex, names.feeds):
+        for place, said in unmet(base, names.feeds):
             file.fault(place, said, _ONLY_WARNED)
     refuse(files, others.found)
     settings = file.whole if file else Settings()
@@ -155,6 +158,7 @@ class _Others:
 
 _CORRECT = "create it, or correct the path"
 _MAY_READ = "correct the path, or who may read it"
+_PUT = "put a document there, or take it out of `vex`"
 _ONLY_WARNED = "a run only warns of it"
 
 
@@ -165,17 +169,12 @@ def _told_where_named(file: File[Settings], at: Location, named: File[Any]) -> N
         named.unread = None
 
 
-def unmet(base: Path, vex: Sequence[str], feeds: Mapping[str, str]) -> list[tuple[Location, str]]:
-    """(place in the settings, fault) of each VEX document and feed that is named and not there."""
-    told: list[tuple[Location, str]] = [
-        (("vex", at), f"vex: no file matches {pattern}")
-        for at, pattern in enumerate(vex)
-        if not vexfiles.named(base, pattern)
-    ]
-    return told + [
+def unmet(base: Path, feeds: Mapping[str, str]) -> list[tuple[Location, str]]:
+    """(place in the settings, fault) of each feed that is named and not there."""
+    return [
         (("feeds", name), f"feeds: {name}: there is no file {source}")
         for name, source in feeds.items()
-        if source and not re.match("https?://", source) and not (base / source).exists()
+        if source and not re.match("https?://", source, re.IGNORECASE) and not (base / source).exists()
     ]
 
 

@@ -14,12 +14,13 @@ import gzip
 import io
 import re
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
-from triagebot.files import suggest
 from triagebot.jsonplaces import Faulty, document, lines
 from triagebot.model import Schema, empty
 
@@ -99,7 +100,7 @@ def _kev_csv(data: bytes) -> pl.DataFrame:
         header = next(reader, [])
         if "cveID" not in header:
             had = ", ".join(header)[:200] or "none"
-            raise Faulty([(1, f"is no KEV catalogue: needs the column cveID, has {had}{suggest('cveID', header)}")])
+            raise Faulty([(1, f"is no KEV catalogue: needs the column cveID, has {had}{_near(['cveID'], header)}")])
         at = header.index("cveID")
         use = header.index("knownRansomwareCampaignUse") if "knownRansomwareCampaignUse" in header else -1
         begins = reader.line_num + 1
@@ -133,20 +134,41 @@ def epss(data: bytes) -> pl.DataFrame:
 def _epss_csv(data: bytes) -> pl.DataFrame:
     text = _text(data)
     skipped = 0
-    while text.startswith("#"):
+    while text.startswith(("#", "\n", "\r\n")):
         text = text.partition("\n")[2]
         skipped += 1
-    header = [name.strip() for name in text.partition("\n")[0].split(",")]
-    if not {"cve", "epss"} <= set(header):
-        had = ", ".join(header)[:200] or "none"
-        near = "".join(suggest(name, header) for name in ("cve", "epss") if name not in header)
-        raise Faulty([(skipped + 1, f"is no EPSS table: needs the columns cve and epss, has {had}{near}")])
+    if not text.strip():
+        raise Faulty([(1, "holds nothing")])
+    header = [name.strip().strip('"') for name in text.partition("\n")[0].split(",")]
+    names = ("cve", "epss")
+    if not set(names) <= set(header):
+        had = ", ".join(header)[:200]
+        said = f"is no EPSS table: needs the columns cve and epss, has {had}{_near(names, header)}"
+        raise Faulty([(skipped + 1, said)])
+    if twice := [name for name in names if header.count(name) > 1]:
+        raise Faulty([(skipped + 1, f"is no EPSS table: has several columns {' and '.join(twice)}")])
+    columns = [f"{at}" for at in range(len(header))]  # what others are called is theirs: twice the same, or nothing
     try:
-        told = pl.read_csv(text.encode(), infer_schema=False, truncate_ragged_lines=True, quote_char=None)
+        named = f"{','.join(columns)}\n{text.partition(chr(10))[2]}".encode()
+        told = pl.read_csv(named, infer_schema=False, truncate_ragged_lines=True, quote_char=None)
     except pl.exceptions.PolarsError as error:
         raise Faulty([(skipped + 1, f"cannot be read: {str(error).splitlines()[0]}")]) from error
-    told = told.rename(dict(zip(told.columns, header, strict=True))).with_row_index("line", offset=skipped + 2)
-    return _scored(told.select("line", "cve", "epss"))
+    at = {name: pl.col(columns[header.index(name)]).str.strip_chars().str.strip_chars('"') for name in names}
+    is_blank = pl.all_horizontal(pl.col(columns).fill_null("").str.strip_chars() == "")
+    return _scored(told.with_row_index("line", offset=skipped + 2).filter(~is_blank).select("line", **at))
+
+
+def _near(wanted: Sequence[str], header: Sequence[str]) -> str:
+    """What to do about columns that are called nearly so, or stand in a table that is written otherwise."""
+    for sign, called in ((";", "';'"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            return f"; its columns should be parted by commas, not by {called}"
+    told = ""
+    for name in wanted:
+        if name not in header:
+            alike = [h for h in header if h.casefold() == name.casefold()] or get_close_matches(name, header, n=1)
+            told += f"; its {alike[0]!r} should be called {name!r}" if alike else ""
+    return told
 
 
 def _epss_json(data: bytes) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from triagebot.files import Exemption
+from triagebot.render import markdown_url
 from triagebot.rules import VULNERABILITY, Aliases, Judge
 from triagebot.statements import Statement
 
@@ -39,8 +40,7 @@ def covers(e: Exemption, judge: Judge) -> pl.Series:
         if (pattern := getattr(e, name)) != "*":
             held = held & judge.text(name, [pattern])
     if e.package != "*":
-        by_name = (judge.findings["package"].str.extract(r"([^/]+)$") == e.package).fill_null(False)
-        held = held & (judge.text("package", [e.package]) | judge.text("source_package", [e.package]) | by_name)
+        held = held & (judge.text("package", [e.package]) | judge.text("source_package", [e.package]))
     return held
 
 
@@ -50,8 +50,11 @@ def in_force(e: Exemption, now: datetime) -> bool:
 
 
 def link(e: Excuse) -> str:
-    """The ticket that carries the work, where an exception names one."""
-    return e.url if isinstance(e, Exemption) else ""
+    """The address of the ticket that carries the work, where an exception names one.
+
+    What is no address (`BASE-7`, or one that markups refuse) is text, and among what is `said`.
+    """
+    return markdown_url(e.url) if isinstance(e, Exemption) else ""
 
 
 def said(e: Excuse, with_link: bool = True) -> str:
@@ -59,5 +62,5 @@ def said(e: Excuse, with_link: bool = True) -> str:
     if isinstance(e, Statement):
         return e.said + (f" (until {e.until:%Y-%m-%d})" if e.until else "")
     until = f" until {e.expires:%Y-%m-%d}" if e.expires else ""
-    where = f" ({e.url})" if e.url and with_link else ""
+    where = f" ({e.url})" if e.url and (with_link or not link(e)) else ""
     return f"{e.kind.replace('-', ' ')}{until}: {e.reason}{where}, approved by {e.approved_by}"

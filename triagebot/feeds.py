@@ -67,8 +67,8 @@ class Shelf:
                 return parse(kept[1])
             data, fresh = answer or (b"", Copy(""))
             made = parse(data)
-        except (Unreachable, Faulty, OSError) as error:
-            return self._instead(name, source, parse, nothing, kept, _said(error).replace(source, _told(source)))
+        except Exception as error:
+            return self._instead(name, source, parse, nothing, kept, _said(error, source))
         if self.keep:
             self._put(name, source, data, fresh)
         return made
@@ -79,7 +79,7 @@ class Shelf:
         """What is used where a feed cannot be: its copy, or nothing; a warning says which."""
         warned = f"feeds.{name}: {_told(source)}: {why}"
         if kept:
-            with suppress(Faulty):
+            with suppress(Exception):
                 made = parse(kept[1])
                 self.warnings.append(f"{warned}; the copy of {kept[0].fetched[:10]} is used")
                 return made
@@ -103,8 +103,10 @@ class Shelf:
         )  # fmt: skip
         try:
             status, headers, data = tried(_get, requests, url, asked)
-        except (requests.RequestException, _ServerFault) as error:
-            raise Unreachable(f"cannot be reached: {_short(error)}") from error
+        except Unreachable:
+            raise
+        except Exception as error:  # requests lets through what urllib3, idna and sockets say of odd addresses
+            raise Unreachable(f"cannot be reached: {_short(error, url)}") from error
         if status == 304 and held:
             return None
         if status != 200:
@@ -114,7 +116,7 @@ class Shelf:
     # -- copies ------------------------------------------------------------------------------------------
 
     def _file(self, name: str, source: str) -> Path:
-        return self.folder / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"
+        return self.folder / f"{name}-{hashlib.sha256(source.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
     def _kept(self, name: str, source: str) -> tuple[Copy, bytes] | None:
         """The copy. One that is not what was written is none: the feed is then asked for in full."""
@@ -168,26 +170,29 @@ def _contents(path: Path) -> tuple[bytes, Copy]:
 
 
 def _is_url(source: str) -> bool:
-    return source.startswith(("http://", "https://"))
+    return source.lower().startswith(("http://", "https://"))
 
 
 def _told(source: str) -> str:
     """A source as it may be printed: who names a password in an address does not want to read it in a log."""
-    return re.sub(r"(?<=://)[^/@]*@", "", source).partition("?")[0] if _is_url(source) else source
+    return re.sub(r"(?<=://)[^/\s]*@", "", source).partition("?")[0] if _is_url(source) else source
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception, source: str) -> str:
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror or error}"
-    return str(error)
+    if isinstance(error, Unreachable | Faulty):
+        return str(error).replace(source, _told(source))
+    return f"cannot be used: {_short(error, source)}"
 
 
-def _short(error: Exception) -> str:
+def _short(error: Exception, source: str) -> str:
     """The innermost cause in one line: requests wraps what happened several times over."""
     cause: BaseException = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
-    return f"{type(cause).__name__}: {cause}".splitlines()[0][:200]
+    said = f"{type(cause).__name__}: {cause}".splitlines()[0].replace(source, _told(source))
+    return re.sub(r"(?<=//)[^/\s]*@", "", said)[:200]
 
 
 def _digest(data: bytes) -> str:

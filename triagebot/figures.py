@@ -42,7 +42,7 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
     stream = options.stream
     mine = [t for t in view.tickets if t.marker.stream == stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
-    total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage)
+    total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage, len(config.exemptions))
     return summary.Summary(
         label=last.label if last else "", stream=stream, taken_at=last.taken_at if last else options.now,
         severities=summary.severities(vulnerabilities), posture=summary.posture(judged),

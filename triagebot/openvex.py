@@ -95,7 +95,7 @@ def _statement(name: str, value: Mapping[str, Any], entry: Mapping[str, Any], pr
         status, _named(entry["vulnerability"]), tuple(products),
         worded(status, entry.get("justification"), said, value.get("author"), name),
         next((at for text in dates if (at := moment(text))), None),
-        status in EXCUSING or own is not None, _day(own[1]) if own and own[1] else None,
+        status in EXCUSING or own is not None, _day(own[1]) if own and own[1] else None, own is not None,
     )  # fmt: skip
 
 

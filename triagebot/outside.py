@@ -38,11 +38,8 @@ def look_outside(config: Config, now: datetime, keep: bool, ask: bool) -> Outsid
     """
     shelf = Shelf(config.history / "cache" / "feeds", now, keep, ask)
     feeds = gather(config.settings.feeds, config.base, shelf)
-    documents, unused = vexfiles.documents(config.base, config.settings.vex)
+    documents = vexfiles.documents(config.base, config.settings.vex)
     warnings = [_at(config, _feed(warning), warning) for warning in shelf.warnings]
-    for pattern in unused:
-        at = ("vex", config.settings.vex.index(pattern))
-        warnings.append(_at(config, at, f"vex: no file matches {pattern}"))
     for document in documents:
         if document.unmatched:
             named = ", ".join(document.unmatched[:_NAMED])
@@ -59,7 +56,7 @@ def look_at_files(config: Config, now: datetime) -> tuple[str, ...]:
 
     Raises `ConfigError` as `look_outside` does.
     """
-    feeds = {name: told for name, told in config.settings.feeds if not re.match("https?://", told)}
+    feeds = {name: told for name, told in config.settings.feeds if not re.match("https?://", told, re.IGNORECASE)}
     settings = config.settings.model_copy(update={"feeds": FeedSettings(**feeds)})
     return look_outside(replace(config, settings=settings), now, keep=False, ask=False).warnings
 

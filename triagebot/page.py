@@ -50,11 +50,12 @@ def written(config: Config, options: Options, view: View) -> Written:
             {name: team.name or name for name, team in config.teams.teams.items()},
         )
     )  # fmt: skip
+    where = " in this stream" if len({s.stream for s in history.snapshots()}) > 1 else ""
     values = {
         "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
         "stuck": summary.stuck_words(figures), "without_owner": summary.without_owner(figures),
-        "notices": [(n.name, standing.words(n)) for n in figures.notices],
+        "notices": [(n.name, standing.words(n, where)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),
         "verdict": _verdict(points), "charts": _charts(points[-SCANS:]),

@@ -5,13 +5,17 @@ purl types: https://github.com/package-url/purl-spec/blob/main/PURL-TYPES.rst (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
+from urllib.parse import quote, unquote
 
 from packageurl import PackageURL
 
-from triagebot.identity import package_of, parse_image, qualify
+from triagebot.identity import one_spelling, package_of, parse_image, qualify
 
 _IMAGE_TYPES = ("oci", "docker")
 _NARROWING = {"arch", "distro", "os", "platform", "classifier"}
@@ -20,6 +24,8 @@ without one the purl would be taken for more than it says."""
 _WITH_EPOCH = ("deb", "rpm")
 _SOURCE_ARCH = ("source", "src")
 _EVERY_ARCH = (*_SOURCE_ARCH, "all", "any", "noarch")
+_OURS = "urn:triagebot:asset:"
+_OF_URIS = "/:@!$&'()*+,;=-._~?#[]"
 OF_SOURCE = "?arch=source"
 """What tells a source package from the package of the same name that is built from it."""
 
@@ -81,12 +87,13 @@ def of_openvex(told: Any, common: Any = None, exact: bool = False) -> tuple[list
     """(products, names that tell none) of the products of an OpenVEX statement.
 
     `common`: subcomponents of the whole statement, as it was before 0.2.0; they hold for products without their own.
-    `exact`: an image with a digest is meant in its repository only, under its tag; else wherever the content lies.
+    `exact`: as we wrote it. An image with a digest is meant in its repository only, under its tag, else wherever the
+    content lies; what is no purl is an asset by its own name.
     """
     found: list[Product] = []
     unknown: list[str] = []
     for entry in told if isinstance(told, list) else [told]:
-        products = [p if exact else p.anywhere() for p in _identified(entry)]
+        products = _as_written(entry) if exact else [p.anywhere() for p in _identified(entry)]
         if not products:
             unknown.append(_shown(entry))
         below = (entry.get("subcomponents") if isinstance(entry, dict) else None) or common
@@ -94,7 +101,8 @@ def of_openvex(told: Any, common: Any = None, exact: bool = False) -> tuple[list
             if not below:
                 found.append(product)
             for part in below or ():
-                parts = [meant for p in _identified(part) if (meant := p.part(product))]
+                named = _package_as_written(part) if exact else _identified(part)
+                parts = [meant for p in named if (meant := p.part(product))]
                 found += parts
                 unknown += [] if parts else [_shown(part)]
     return list(dict.fromkeys(found)), unknown
@@ -186,6 +194,34 @@ def _identified(entry: Any) -> list[Product]:
     return [found] if found else []
 
 
+def _as_written(entry: Any) -> list[Product]:
+    """What `name_of_image` wrote."""
+    text = entry.get("@id") if isinstance(entry, dict) else None
+    if not isinstance(text, str):
+        return _identified(entry)
+    if text.startswith(_OURS):
+        return [Product(asset=unquote(text.removeprefix(_OURS)))]
+    found = _named(text)
+    return [found if found and text.startswith("pkg:") else Product(asset=text)]
+
+
+def _package_as_written(part: Any) -> list[Product]:
+    """What `purls_of_package` wrote."""
+    text = part.get("@id") if isinstance(part, dict) else None
+    return [_of_package(text)] if isinstance(text, str) else _identified(part)
+
+
+def _of_package(text: str) -> Product:
+    """A package, be it of a type that means images elsewhere."""
+    found = of_purl(text)
+    if found and not found.is_image:
+        return found
+    try:
+        return Product(package=package_of(text), version=PackageURL.from_string(text).version or "")
+    except ValueError:
+        return Product(package=text)
+
+
 def _named(text: str) -> Product | None:
     if text.startswith("pkg:"):
         return of_purl(text)
@@ -199,32 +235,46 @@ def _shown(entry: Any) -> str:
         entry, dict) else str(entry)  # fmt: skip
 
 
-def purl_of_image(asset: str, tag: str, digest: str) -> str:
-    """The name under which we write an image: a purl where it lies in a registry, else as we call it.
+@lru_cache(maxsize=65536)
+def name_of_image(asset: str, tag: str, digest: str) -> str:
+    """The URI under which we write an image: a purl where that means the same when it is read, else the asset's name.
 
-    As Trivy spells it, which compares all that a purl says: Docker Hub by its older name, and no tag beside a digest.
+    As Trivy spells purls, which compares all that one says: Docker Hub by its older name, and no tag beside a digest.
+    What lies in no registry (a workload, an ARN, a file, a name that a rewrite made) is no purl.
     """
-    if "://" in asset:
-        return asset
     url = f"index.{asset}" if asset.startswith("docker.io/") else asset
     told = {"repository_url": url, **({"tag": tag} if tag and not digest else {})}
-    name = asset.rpartition("/")[2]
-    return PackageURL(type="oci", name=name, version=digest or None, qualifiers=told).to_string()
+    meant = Product(asset=asset, tag=told.get("tag", ""), digest=digest)
+    with suppress(ValueError):
+        purl = PackageURL(
+            type="oci", name=asset.rpartition("/")[2], version=digest or None, qualifiers=told
+        ).to_string()
+        if of_purl(purl) == meant:
+            return purl
+    is_uri = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", asset) and not asset.startswith(("pkg:", _OURS))
+    return asset if is_uri and quote(asset, safe=_OF_URIS) == asset else _OURS + quote(asset, safe="/:@")
 
 
 def purls_of_package(package: str, version: str) -> list[str]:
-    """A package with its version, as purls: an epoch stands in the version, as the types are defined, or beside it."""
-    if not version:
-        return [package]
-    bare = PackageURL.from_string(package)
+    """A package with its version, as purls: an epoch stands in the version, as the types are defined, or beside it.
+
+    Without the version where a purl of this type cannot hold it as it is.
+    """
+    spelt = one_spelling(package)
+    try:
+        bare = PackageURL.from_string(spelt)
+    except ValueError:
+        return [spelt]
     epoch, colon, rest = version.partition(":")
     ways: list[tuple[str, dict[str, str]]] = [(version, {})]
     if bare.type in _WITH_EPOCH and colon and epoch.isdecimal():
         ways.append((rest, {"epoch": epoch}))
-    return [
+    purls = [
         PackageURL(bare.type, bare.namespace, bare.name, version=told, qualifiers=beside).to_string()
         for told, beside in ways
     ]
+    meant = version.removeprefix("v") if bare.type == "golang" else version
+    return purls if version and _of_package(purls[0]) == Product(package=spelt, version=meant) else [spelt]
 
 
 def rows(products: Iterable[Product]) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from triagebot.files import COMPARISON, FLAG_FIELDS, NUMBER_FIELDS, Rule
-from triagebot.identity import glob
+from triagebot.identity import glob, names_of
 from triagebot.rules import VULNERABILITY, Aliases
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -39,7 +39,7 @@ def failed(when: Mapping[str, Any], row: Mapping[str, Any], aliases: Aliases) ->
         elif name == "any":
             told = [failed(part, row, aliases) for part in value]
             if all(told):
-                return f"any of {len(told)}: {'; '.join(told)}" if told else "any of nothing"
+                return f"any of {len(told)}: {'; '.join(told)}"
         elif name == "all":
             told = [why for part in value if (why := failed(part, row, aliases))]
             if told:
@@ -59,8 +59,17 @@ def _field(name: str, value: Any, has: Any, row: Mapping[str, Any], aliases: Ali
     known = [text for text in called if text is not None]
     if any(re.match(glob(pattern), text) for pattern in patterns for text in known):
         return ""
+    if name == "package" and has and any(_is_called(has, pattern) for pattern in patterns):
+        return ""
     wanted = " or ".join(map(repr, patterns)) or "anything"
     return f"{name} is {_said(has)}, not {wanted}"
+
+
+def _is_called(package: str, pattern: str) -> bool:
+    """By a name that people use; of what is no package, such as a secret, by the whole name alone."""
+    if not re.search(r"[*?{]", pattern):
+        return pattern in names_of(package)
+    return package.startswith("pkg:") and any(re.match(glob(pattern), name) for name in names_of(package))
 
 
 def _number(name: str, value: Any, has: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from triagebot.files import COMPARISON, FLAG_FIELDS, NUMBER_FIELDS, Rule
-from triagebot.identity import glob
+from triagebot.identity import glob, names_of
 
 _COMPARE: dict[str, Callable[[pl.Series, float], pl.Series]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq, "!=": operator.ne,
@@ -46,6 +46,7 @@ class Judge:
         self.findings, self.aliases = findings, aliases
         self._columns: dict[str, tuple[pl.Series, pl.Series]] = {}
         self._asked: dict[tuple[str, str], pl.Series] = {}
+        self._names: pl.DataFrame | None = None
 
     def first(self, held: Sequence[pl.Series]) -> pl.Series:
         """The index of the first of these columns that is true, for each row; their number where none is."""
@@ -67,7 +68,8 @@ class Judge:
         return held
 
     def text(self, name: str, patterns: Sequence[str]) -> pl.Series:
-        """Whether any of the globs matches the column; a vulnerability is matched by any of its aliases too."""
+        """Whether any of the globs matches the column; a vulnerability is matched by any of its aliases too, a package
+        by what it is called."""
         held = self._all(False)
         for pattern in patterns:
             held = held | self._glob(name, pattern)
@@ -99,12 +101,23 @@ class Judge:
         if held is None:
             values, rows = self._column(name)
             known = _matching(values, pattern)
+            if name == "package":
+                known = known | self._called(values, pattern)
             if name == "vulnerability" and self.aliases:
                 told, _ = self._column("")
                 meant = {c for alias in told.filter(_matching(told, pattern)) for c in self.aliases[alias]}
                 known = known | values.is_in(sorted(meant)).fill_null(False)
             held = self._asked[name, pattern] = known.gather(rows)
         return held
+
+    def _called(self, packages: pl.Series, pattern: str) -> pl.Series:
+        """Which packages have a name that fits. A glob is about packages alone: no secret or check slips in by one."""
+        if self._names is None:
+            pairs = [(at, name) for at, package in enumerate(packages) for name in names_of(package or "")]
+            self._names = pl.DataFrame(pairs, schema={"at": pl.UInt32, "name": pl.String}, orient="row")
+        found = self._names.filter(_matching(self._names["name"], pattern))["at"]
+        held = pl.Series(range(packages.len()), dtype=pl.UInt32).is_in(found.unique().implode())
+        return held & packages.str.starts_with("pkg:").fill_null(False) if _WILD.search(pattern) else held
 
     def _column(self, name: str) -> tuple[pl.Series, pl.Series]:
         """(the values that a column holds, which of them stands in each row); of no name: the aliases."""

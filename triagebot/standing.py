@@ -114,13 +114,13 @@ def notices(
     return tuple(told)
 
 
-def words(notice: Notice) -> str:
-    """One notice as a sentence."""
+def words(notice: Notice, where: str = "") -> str:
+    """One notice as a sentence. `where`: of what the figures are, if they are not of all that there is."""
     about = f"{many(notice.findings, 'finding')}, {number(notice.serious)} of them critical or high"
     return {
         "ending": f"ends on {notice.day}: {about}, will need action",
         "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),
-        "unused": "excuses nothing: no finding matches it",
+        "unused": f"excuses nothing{where}: no finding matches it",
     }[notice.state]
 
 

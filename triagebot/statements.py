@@ -14,7 +14,10 @@ from triagebot.products import Product
 
 @dataclass(frozen=True)
 class Statement:
-    """One thing that a document says. `until`: the day on which it ends to excuse; None: it does not end."""
+    """One thing that a document says. `until`: the day on which it ends to excuse; None: it does not end.
+
+    `is_ours`: it carries a decision of ours.
+    """
 
     status: str
     vulnerabilities: tuple[str, ...]
@@ -23,10 +26,16 @@ class Statement:
     at: datetime | None = None
     excuses: bool = False
     until: date | None = None
+    is_ours: bool = False
 
     def is_excusing(self, today: date) -> bool:
         """Whether it excuses what it matches, on that day."""
         return self.excuses and (self.until is None or today < self.until)
+
+    def rank(self, today: date) -> int:
+        """What counts first where several speak of one place: a decision of ours in force, the word of others, one of
+        ours that has ended."""
+        return 0 if not self.is_ours else 1 if self.is_excusing(today) else -1
 
 
 @dataclass(frozen=True)

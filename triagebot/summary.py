@@ -189,12 +189,18 @@ def posture(judged: pl.DataFrame) -> tuple[PostureRow, ...]:
     return tuple(row for row in rows if row.total)
 
 
-def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int, int]:
-    """(all images, those with critical or high, those of these where an exception covers every one)."""
+def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame, exemptions: int) -> tuple[int, int, int]:
+    """(all images, those with critical or high, those of these that are on the exception list).
+
+    An image is if all that is critical or high in it is excused, and some of it by an exception: one of the first
+    `exemptions` excuses. What only suppliers excuse is on no list of ours.
+    """
     serious = _images(judged).filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
     by_image = (
         shown.select([*FINDING, "tag"]).join(serious, on=FINDING)
-        .group_by(IMAGE).agg(pl.col("excused").is_not_null().all())
+        .group_by(IMAGE).agg(
+            pl.col("excused").is_not_null().all() & (pl.col("excused") < exemptions).fill_null(False).any()
+        )
     )  # fmt: skip
     return counted(told, shown).height, by_image.height, int(by_image["excused"].sum())
 

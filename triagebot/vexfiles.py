@@ -10,15 +10,11 @@ from triagebot.errors import ConfigError
 from triagebot.statements import Document
 
 
-def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list[str]]:
-    """(documents, the patterns that no file matches). Raises `ConfigError` with every fault of them all."""
+def documents(base: Path, patterns: Sequence[str]) -> list[Document]:
+    """The documents. Raises `ConfigError` with every fault of them all."""
     contents: list[tuple[str, bytes]] = []
-    unused: list[str] = []
     for pattern in patterns:
-        found = list(_files(base, pattern))
-        if not found:
-            unused.append(pattern)
-        for name, path in found:
+        for name, path in _files(base, pattern):
             try:
                 contents.append((name, path.read_bytes()))
             except OSError as error:
@@ -27,7 +23,7 @@ def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list
     if faults:
         said = [f"{name}:{line}: {fault}" for name, faulty in faults for line, fault in faulty.faults]
         raise ConfigError("", "\n".join(said), "mend the document, or leave it out of `vex`")
-    return documents, unused
+    return documents
 
 
 def named(base: Path, pattern: str) -> bool:
@@ -37,6 +33,8 @@ def named(base: Path, pattern: str) -> bool:
 
 def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:
     asked = Path(pattern)
+    if asked == Path(asked.anchor):  # `.` or `/`: a folder, and no pattern
+        return
     folder = Path(asked.anchor) if asked.anchor else base
     for path in sorted(folder.glob(str(asked.relative_to(asked.anchor)))):
         if path.is_file():

@@ -7,10 +7,11 @@ repository. So a finding is excused only if each place that shows it is covered.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
+from triagebot.identity import one_spelling
 from triagebot.model import FINDING, TIME, Schema
 from triagebot.products import FIELDS, OF_SOURCE, rows
 from triagebot.statements import Statement
@@ -27,12 +28,13 @@ def judged(
 ) -> pl.DataFrame:
     """`vex` (status) and `stated` (index of the statement that excuses it, else null) of each finding, in their order.
 
-    Of several statements on one place the latest counts, of equally late ones the last.
+    Of several statements on one place the latest counts, of equally late ones the last; a decision of ours counts
+    before them as long as it holds, as it does in the exception file and on a ticket.
     """
-    covered = _covered(shown, statements, aliases)
+    today = now.astimezone(UTC).date()
+    covered = _covered(shown, statements, aliases, today)
     if covered.is_empty():
         return findings.select(vex=pl.repeat("", pl.len()), stated=pl.repeat(None, pl.len(), dtype=pl.Int32))
-    today = now.astimezone(UTC).date()
     excusing = [i for i, statement in enumerate(statements) if statement.is_excusing(today)]
     places = shown.with_row_index("place").join(
         covered.select("vulnerability").unique(), on="vulnerability", how="semi"
@@ -63,9 +65,9 @@ def _holds(word: str) -> pl.Expr:
     return pl.col(word) & pl.col("all") if word in ("not_affected", "fixed") else pl.col(word)
 
 
-def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.DataFrame) -> pl.DataFrame:
+def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.DataFrame, today: date) -> pl.DataFrame:
     """`place` (row of what is shown), `vulnerability` and `statement`: the one that counts there."""
-    told = _table(statements)
+    told = _table(statements, today)
     told = pl.concat([told, _canonical(told, aliases)]).unique(maintain_order=True)
     places = (
         shown.with_row_index("place")
@@ -75,9 +77,9 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
             image=pl.when(pl.col("asset").str.contains("://", literal=True))  # a workload or a file: no repository
             .then(pl.lit(""))
             .otherwise(pl.col("asset").str.extract(r"([^/]+)$").fill_null("")),
-            origin=_origin(),
             bare_version=_bare_version(),
         )
+        .pipe(_spelt)
     )  # fmt: skip
     if places.is_empty():
         return pl.DataFrame(schema={"place": pl.UInt32, "vulnerability": pl.String, "statement": pl.Int32})
@@ -88,7 +90,7 @@ def _covered(shown: pl.DataFrame, statements: Sequence[Statement], aliases: pl.D
     )
     found = _in_range(_beside(found, shown))
     return (
-        found.sort("at", "statement", maintain_order=True)
+        found.sort("rank", "at", "statement", maintain_order=True)
         .unique("place", keep="last", maintain_order=True)
         .select("place", "vulnerability", "statement")
     )
@@ -100,20 +102,28 @@ def _bare_version() -> pl.Expr:
     return pl.when(is_go).then(pl.col("installed_version").str.strip_prefix("v")).otherwise("installed_version")
 
 
+def _spelt(shown: pl.DataFrame) -> pl.DataFrame:
+    """The table with `package`, and `origin`, the source package, as documents are read to spell them."""
+    made = shown.with_columns(origin=_origin())
+    names = pl.concat([made["package"], made["origin"]]).unique()
+    spelt = pl.Series([one_spelling(name) for name in names], dtype=pl.String)
+    return made.with_columns(pl.col("package", "origin").replace_strict(names, spelt, return_dtype=pl.String))
+
+
 def _origin() -> pl.Expr:
     """The source package, as a purl without version; empty where it is not told."""
     named = pl.col("package").str.extract(r"^(.*/)").fill_null("") + pl.col("source_package")
     return pl.when(pl.col("source_package") != "").then(named).otherwise(pl.lit(""))
 
 
-def _table(statements: Sequence[Statement]) -> pl.DataFrame:
+def _table(statements: Sequence[Statement], today: date) -> pl.DataFrame:
     made = [
-        (vulnerability, number, statement.at or _FIRST_OF_ALL, *fields)
+        (vulnerability, number, statement.rank(today), statement.at or _FIRST_OF_ALL, *fields)
         for number, statement in enumerate(statements)
         for fields in rows(statement.products)
         for vulnerability in statement.vulnerabilities
     ]
-    schema: Schema = {"vulnerability": pl.String, "statement": pl.Int32, "at": TIME}
+    schema: Schema = {"vulnerability": pl.String, "statement": pl.Int32, "rank": pl.Int8, "at": TIME}
     schema |= {f"{name}_": pl.String for name in FIELDS}
     columns = list(zip(*made, strict=True)) or [()] * len(schema)
     return pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
@@ -138,7 +148,7 @@ def _by_keys(told: pl.DataFrame) -> list[tuple[list[str], pl.DataFrame]]:
 def _met(places: pl.DataFrame, part: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     joined = places.join(part, left_on=["vulnerability", *keys], right_on=["vulnerability", *(f"{k}_" for k in keys)])
     return joined.select(
-        "place", *FINDING, "tag", "bare_version", "statement", "at", "tag_", "version_", "within_", "beside_"
+        "place", *FINDING, "tag", "bare_version", "statement", "rank", "at", "tag_", "version_", "within_", "beside_"
     )
 
 
@@ -146,7 +156,7 @@ def _beside(found: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
     """Statements on a part of a package count where that package is known to stand in the same image."""
     if not (found["beside_"] != "").any():
         return found
-    named = shown.select("asset", "tag", "package", version=_bare_version(), origin=_origin())
+    named = _spelt(shown.select("asset", "tag", "package", "source_package", version=_bare_version()))
     ways = ("{}", "package", ""), ("{}@{}", "package", ""), ("{}", "origin", OF_SOURCE), ("{}@{}", "origin", OF_SOURCE)
     known = pl.concat([
         named.filter(pl.col(name) != "").select(

@@ -22,7 +22,7 @@ from triagebot.files import Exemption
 from triagebot.identity import is_cve
 from triagebot.model import FINDING
 from triagebot.openvex import CONTEXT
-from triagebot.products import purl_of_image, purls_of_package
+from triagebot.products import name_of_image, purls_of_package
 
 _HARMLESS = ("false-positive", "not-affected")
 _LINKS = {
@@ -93,12 +93,12 @@ def document(
 
 
 def _places(shown: pl.DataFrame, decided: Iterable[Finding]) -> dict[Finding, list[tuple[str, str]]]:
-    """Where each finding is shown: (image, package with version), as purls."""
+    """Where each finding is shown: (image, package with version), as URIs."""
     wanted = pl.DataFrame(sorted(decided), schema=dict.fromkeys(FINDING, pl.String), orient="row")
     found: dict[Finding, list[tuple[str, str]]] = defaultdict(list)
     rows = shown.join(wanted, on=FINDING, how="semi").select(*FINDING, "tag", "digest", "installed_version").unique()
     for asset, package, vulnerability, tag, digest, version in rows.sort(rows.columns).iter_rows():
-        image = purl_of_image(asset, tag, digest)
+        image = name_of_image(asset, tag, digest)
         found[asset, package, vulnerability] += [(image, purl) for purl in purls_of_package(package, version)]
     return found
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import polars as pl
 
 from triagebot.errors import InputError
-from triagebot.identity import glob, is_advisory, is_bulletin, package_name, package_of
+from triagebot.identity import glob, is_advisory, is_bulletin, names_of, package_name, package_of
 from triagebot.model import Belief
 
 _SIMILAR = 10
@@ -100,9 +99,7 @@ def _is_called(package: str, source: str, asked: str) -> bool:
 
 
 def _called(package: str, source: str) -> set[str]:
-    name = package_name(package)
-    every = {package, unquote(package), name, re.split(r"[/:]", name)[-1], source}
-    return {text.casefold() for text in every if text}
+    return {text.casefold() for text in {*names_of(package), source} if text}
 
 
 def _bare(asked: str) -> str:

@@ -34,6 +34,7 @@ _VALUES: dict[str, tuple[str, ...]] = {
 }
 """The fields that can hold nothing else: a misspelt one would match nothing, and nobody would see why."""
 
+_NOTHING = " and matches nothing"
 WHEN_FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *FLAG_FIELDS, *LOGIC)
 COMPARISON = re.compile(r"^\s*(>=|<=|>|<|==|!=)\s*(-?\d+(?:\.\d+)?)\s*d?\s*$")
 
@@ -73,6 +74,8 @@ def _when_faults(when: dict[str, Any]) -> list[str]:
         parts = [value] if name == "not" else value if name in ("any", "all") else None
         if parts is None:
             faults += _field_faults(name, value)
+        elif parts == []:
+            faults.append(f"{name!r} is empty{_NOTHING if name == 'any' else ''}; name a condition, or leave it out")
         elif isinstance(parts, list) and all(isinstance(part, dict) for part in parts):
             faults += [fault for part in parts for fault in _when_faults(part)]
         else:
@@ -97,7 +100,8 @@ def _field_faults(name: str, value: Any) -> list[str]:
         return [f"{name!r} takes a text or a list of texts, not {value!r}"]
     known = _VALUES.get(name, texts)
     odd = [v for v in texts if v not in known and not re.search(r"[*?{]", v)]
-    return [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
+    nothing = [] if texts else [f"{name!r} is empty{_NOTHING}; name one, or leave it out"]
+    return nothing or [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
 
 
 ExemptionKind = Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
@@ -119,6 +123,8 @@ def _lacking(exception: Mapping[str, Any]) -> list[str]:
 
 
 def _severities(value: list[str]) -> list[str]:
+    if not value:
+        raise ValueError(f"is empty{_NOTHING}; name one, or leave it out")
     odd = [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in value if v not in SEVERITIES]
     if odd:
         raise ValueError(joined(*odd))
@@ -128,7 +134,8 @@ def _severities(value: list[str]) -> list[str]:
 class Exemption(Strict):
     """One excused set of findings: all that is named must match. It ends on the day `expires`.
 
-    `package`: a purl, a name, or either of the source package; `source_package`: that alone; `vulnerability`: any of
+    `package`: a purl, a name as tickets print it or its last part, or the source package; `source_package`: that
+    alone; `vulnerability`: any of
     its ids; `team`: the id of the owner.
     """
 

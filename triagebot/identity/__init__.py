@@ -27,7 +27,16 @@ from triagebot.identity.images import (
     tagged,
     workload,
 )
-from triagebot.identity.packages import DISTRO_PURL, LANGUAGE_PURL, UNNAMED, build_package, package_name, package_of
+from triagebot.identity.packages import (
+    DISTRO_PURL,
+    LANGUAGE_PURL,
+    UNNAMED,
+    build_package,
+    names_of,
+    one_spelling,
+    package_name,
+    package_of,
+)
 
 __all__ = [
     "DISTRO_PURL",
@@ -46,6 +55,8 @@ __all__ = [
     "is_bulletin",
     "is_cve",
     "masked",
+    "names_of",
+    "one_spelling",
     "package_name",
     "package_of",
     "parse_image",

@@ -5,6 +5,7 @@ https://github.com/package-url/purl-spec
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -63,6 +64,22 @@ def _package_of(purl: str) -> str:
     return PackageURL(type=parsed.type, namespace=namespace or None, name=name).to_string()
 
 
+@lru_cache(maxsize=65536)
+def one_spelling(package: str) -> str:
+    """A package identity as `package_of` spells it, to compare it with one of another document.
+
+    Where a report tells no purl, the name is kept as it was written: `pkg:generic/libstdc++6`, with `@` and `+`.
+    """
+    generic = package.removeprefix("pkg:generic/")
+    if generic == package:
+        return package_of(package) or package
+    namespace, _, name = unquote(generic).strip("/").rpartition("/")
+    try:
+        return PackageURL(type="generic", namespace=namespace or None, name=name).to_string()
+    except ValueError:
+        return package
+
+
 UNNAMED = "pkg:generic/unnamed"
 """The package of an entry that names none: it is kept, for a report must not look clean because it says little."""
 
@@ -90,3 +107,12 @@ def package_name(package: str) -> str:
     if purl_type in ("apk", "deb", "rpm"):
         return path.rpartition("/")[2]
     return path.replace("/", ":") if purl_type == "maven" else path
+
+
+@lru_cache(maxsize=65536)
+def names_of(package: str) -> frozenset[str]:
+    """All that a package may be called in a rule or a question: its identity, the same as people spell it, its name as
+    tickets print it, and the last part of either."""
+    name = package_name(package)
+    every = {package, unquote(package), name, re.split(r"[/:]", name)[-1], package.rpartition("/")[2]}
+    return frozenset(every - {""})

@@ -16,8 +16,10 @@ from triagebot.week.sheet import STALE, Section, Sheet
 def attention(sheet: Sheet, rows: int) -> list[Block]:
     """What somebody should look at that no ticket says; what is true of several streams is told once."""
     told: dict[Line, list[str]] = {}
+    every = [_unused(section) for section in sheet.sections]
+    unused = frozenset[str]().union(*every).intersection(*every)
     for section in sheet.sections:
-        for item in _of_section(section, sheet.now, rows):
+        for item in _of_section(section, sheet.now, rows, unused):
             told.setdefault(item, []).append(section.summary.stream)
     several = len(sheet.sections) > 1
     items = [_missed(sheet.gap)] if sheet.gap else []
@@ -42,7 +44,12 @@ _AGAIN = (
 )  # fmt: skip
 
 
-def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
+def _unused(section: Section) -> frozenset[str]:
+    """The exceptions that excuse nothing in a stream; one that another stream needs is none to look at."""
+    return frozenset(n.exception for n in section.summary.notices if n.state == "unused")
+
+
+def _of_section(section: Section, now: datetime, rows: int, unused: frozenset[str]) -> list[Line]:
     s, c = section.summary, section.summary.coverage
     items: list[Line] = []
     if section.scanned_at and now - section.scanned_at > STALE:
@@ -61,7 +68,7 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         items.append(_named(f"{without_owner(s)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_named(said, names, rows) for said, names in stuck_words(s)]
-    items += [notice(n) for n in s.notices if n.state != "ending"]
+    items += [notice(n) for n in s.notices if n.state == "ended" or n.exception in unused]
     return items + [line(Said(one, "text")) for one in s.waiting]
 
 
