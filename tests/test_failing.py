@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from conftest import Place
 from github_server import Github
 from github_world import ONE, SETTINGS, World, made
 from reports import trivy, vulnerability, write
 
+from triagebot import app, config, failing
 from triagebot.errors import TriagebotError
+from triagebot.look import Options
 
 WEEKLY = f"{SETTINGS}summary: {{tracker: default, weekday: monday}}\n"
 
@@ -103,6 +108,81 @@ def test_a_tracker_that_is_away_does_not_hide_the_fault(world: World) -> None:
     told = world.place.run(folder, world.at(1), world.at(1) - world.at(1), notice=notices.append)
     assert told.exit_code == 1
     assert any("that the run failed could not be said on acme/platform#" in line for line in notices)
+
+
+# What ends a run
+
+
+def ended(world: World, scan: Path, **options: Any) -> list[str]:
+    """What the comments say after a run that ends, and once more; the fault goes on to the caller."""
+    at = world.at(1)
+    for _ in range(2):
+        with pytest.raises(Exception):  # noqa: B017, PT011 - the comment tells which
+            world.place.run(scan, at, at - at, **options)
+    return said(world)
+
+
+def test_a_scan_that_is_not_there_is_said(world: World, tmp_path: Path) -> None:
+    [told] = ended(world, tmp_path / "absent")
+    assert "no such file or folder" in told
+
+
+def test_at_a_terminal_what_was_mistyped_is_said_there_alone(world: World, tmp_path: Path) -> None:
+    assert ended(world, tmp_path / "absent", attended=True) == []
+
+
+def test_at_a_terminal_a_refusal_is_said(world: World) -> None:
+    many = [vulnerability(f"CVE-2026-1{n:03}") for n in range(40)]
+    world.run(1, *many, ONE)
+    [told] = ended(world, world.scan(2, {"a/a": []}, "1.9", world.at(1)), attended=True)
+    assert "findings fell from" in told
+
+
+def test_a_fault_of_the_machine_is_said_also_without_a_lease(world: World) -> None:
+    """A folder stands where the lease is to be written."""
+    (world.place.history / "lease.json").mkdir()
+    scan = world.scan(1, {"a/a": [ONE]}, "1.1", world.at(1))
+    [told] = ended(world, scan)
+    assert "lease.json" in told
+
+
+def test_a_defect_of_ours_is_said_and_goes_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "make_plan", lambda *_: {}["@octocat"])
+    scan, at = world.scan(1, {"a/a": [ONE]}, "1.1", world.at(1)), world.at(1)
+    with pytest.raises(KeyError):
+        world.place.run(scan, at, at - at)
+    [told] = said(world)
+    assert "a defect of triagebot, please report it: KeyError" in told
+    assert "@octocat" not in told
+
+
+def test_apply_says_it_too(world: World) -> None:
+    settings = config.load(world.place.folder / "triagebot.yaml")
+    scan, options = world.scan(1, {"a/a": [ONE]}, "1.1", world.at(1)), Options(now=world.at(1))
+    _, file = app.make_plan_file(settings, scan, replace(options, dry_run=True))
+    plan = world.place.folder / "plan.json"
+    plan.write_bytes(msgspec.json.encode(file))
+    (scan / "r0.json").write_text("{")
+    with pytest.raises(TriagebotError):
+        app.apply_plan_file(settings, plan, options)
+    [told] = said(world)
+    assert "r0.json" in told
+
+
+def test_settings_that_name_a_wrong_file_are_said(world: World) -> None:
+    """As far as the settings themselves can be read: they tell where."""
+    path, options = world.place.folder / "triagebot.yaml", Options(now=world.at(1))
+    (world.place.folder / "rules.yaml").write_text("rules: [{id: a, wen: {}}]\n")
+    path.write_text(f"{WEEKLY}teams: absent.yaml\nrules: [rules.yaml]\n")
+    with pytest.raises(TriagebotError):
+        failing.settings(path, options)
+    [told] = said(world)
+    assert "absent.yaml" in told
+    assert "wen" in told
+    path.write_text(f"{WEEKLY}tems: absent.yaml\n")
+    with pytest.raises(TriagebotError):
+        failing.settings(path, replace(options, now=world.at(2)))
+    assert len(said(world)) == 1, "settings that cannot be read tell no place to say it"
 
 
 # The record, and the log

@@ -91,6 +91,32 @@ def load(path: Path | None) -> Config:
     )  # fmt: skip
 
 
+def alone(path: Path | None) -> Config | None:
+    """The settings by themselves, whatever is wrong with the files that they name: enough to say that it is.
+
+    None where they cannot be read.
+    """
+    path = path or Path("triagebot.yaml")
+    try:
+        made = opened(path, Settings).whole
+    except (ConfigError, OSError):
+        return None
+    base, teams = path.resolve().parent, read(shipped("teams.yaml"), TeamFile)
+    return Config(
+        base,
+        made,
+        (),
+        (),
+        teams,
+        {},
+        None,
+        path,
+        runner=whoami(),
+        elsewhere=variable(ELSEWHERE),
+        secrets=_secrets(made),
+    )
+
+
 @dataclass
 class _Others:
     """What is wrong with the files that are no YAML."""

@@ -36,6 +36,8 @@ class Options:
     helpers: Sequence[Helper] = ()
     notice: Callable[[str], None] | None = None
     """Told what a person at a terminal should know at once, such as a wait."""
+    attended: bool = False
+    """Whether a person sits at a terminal, who sees what this call says."""
     stages: Stages = field(default_factory=Stages, compare=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -116,8 +117,15 @@ def options_of(
 
     return Options(
         now=_time("--now", now) or datetime.now(UTC), taken_at=_time("--taken-at", taken_at), stream=_stream(stream),
-        progress=_progressed if verbose else None, notice=say, stages=Stages(_staged), **told,
+        progress=_progressed if verbose else None, notice=say, stages=Stages(_staged), attended=_attended(), **told,
     )  # fmt: skip
+
+
+def _attended() -> bool:
+    """Whether a person sits here: in a job of CI nobody does, whatever it has for a terminal."""
+    from triagebot.config import variable
+
+    return sys.stdin is not None and sys.stdin.isatty() and not (variable("CI") or variable("GITHUB_ACTIONS"))
 
 
 def say(line: str) -> None:

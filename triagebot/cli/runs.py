@@ -91,9 +91,10 @@ def run(
             raise InputError(option, f"there is no folder {path.parent}", "make it, or name another file")
     with hired(scan) as helpers:
         from triagebot import app as application
+        from triagebot.failing import settings
 
         options = told.options(dry_run=dry_run, record_only=record_only, end_stream=end_stream, helpers=helpers)
-        done = application.run(settings_of(told.config), scan, options)
+        done = application.run(settings(told.config, options), scan, options)
     if out:
         from triagebot.folder import indented
 
@@ -138,9 +139,10 @@ def apply(
     """Carry out a plan file: record its scan, write its tickets, refuse those that drifted."""
     log_as(log_format)
     from triagebot import app as application
+    from triagebot.failing import settings
 
     options = options_of(now=now, dry_run=dry_run, allow_mass_close=allow_mass_close, verbose=verbose)
-    _end(application.apply_plan_file(settings_of(config), plan_file, options), as_json)
+    _end(application.apply_plan_file(settings(config, options), plan_file, options), as_json)
 
 
 def _end(told: Told, as_json: bool) -> None:
