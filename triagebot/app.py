@@ -28,6 +28,7 @@ from triagebot.model import Action, Kind, Outcome, Plan, Ticket, TrackerFacts
 from triagebot.outside import look_outside
 from triagebot.recording import record
 from triagebot.scan import Loaded, Reading
+from triagebot.seen import folders
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -67,6 +68,7 @@ def _said(config: Config, options: Options, done: Told) -> Told:
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
+    folders(config)
     history = history_of(config)
     stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():

@@ -193,6 +193,21 @@ def _stream(name: str) -> str:
     return name
 
 
+def targets(**files: Path | None) -> None:
+    """Before anything is done: whether these can be written, each named after its option. Raises `InputError`."""
+    import os
+
+    from triagebot.errors import InputError
+
+    for option, path in files.items():
+        if path and (path.is_dir() or not path.name):
+            raise InputError(f"--{option} {path}", "is a folder", "name a file")
+        if path and not path.parent.is_dir():
+            raise InputError(f"--{option}", f"there is no folder {path.parent}", "make it, or name another file")
+        if path and not os.access(path.parent, os.W_OK):
+            raise InputError(f"--{option}", f"nothing can be written in {path.parent}", "name another file")
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write a file aside, then rename it. Raises `InputError` where it cannot be."""
     from triagebot.errors import InputError

@@ -33,6 +33,7 @@ from triagebot.cli.base import (
     options_of,
     settings_of,
     spread,
+    targets,
     write,
 )
 
@@ -86,9 +87,7 @@ def run(
         raise InputError("--end-stream", f"takes no scan, and {str(scan)!r} is given", remedy)
     if not (scan or end_stream):
         raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
-    for option, path in (("--out", out), ("--summary", summary)):
-        if path and not path.parent.is_dir():
-            raise InputError(option, f"there is no folder {path.parent}", "make it, or name another file")
+    targets(out=out, summary=summary)
     with hired(scan) as helpers:
         from triagebot import app as application
         from triagebot.failing import settings
@@ -113,6 +112,7 @@ def plan(
 ) -> None:
     """Say what a run would do. Records nothing."""
     log_as(told.log_format)
+    targets(out=out)
     with hired(scan) as helpers:
         import msgspec
 
