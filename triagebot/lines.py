@@ -169,7 +169,7 @@ class Lines:
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
             excuse_url=excuse_url,
             others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
-            source=row["source_package"], seen_in=last[0].seen_in if last else "",
+            source=row["source_package"], baseline=bool(row["baseline"]), seen_in=last[0].seen_in if last else "",
             images=tuple(sorted({image for p in last if (image := tagged(p.tag, p.digest))})),
         )  # fmt: skip
         return Judged(row["key"], line, rule, bool(row["baseline"]))

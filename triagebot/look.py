@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, group, owners, rules, vexjoin
+from triagebot import decisions, group, owners, rules, sharing, vexjoin
 from triagebot.beliefs import State
 from triagebot.config import Config, strange_sources
 from triagebot.decisions import Held
@@ -80,6 +80,8 @@ def look(
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
+    if not (every or importing):
+        warnings += sharing.warnings(config, history, known.values(), tickets, options.stream)
     warnings += [*outside.warnings, *strange_sources(config, [state.belief])]
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from triagebot import decisions, limits, sla
+from triagebot import decisions, limits, reopening, sla
 from triagebot.decisions import Held
 from triagebot.files import Limits
 from triagebot.keys import bare
@@ -34,6 +34,7 @@ from triagebot.promised import Promises
 from triagebot.render import comments, many
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
+from triagebot.rules import same
 
 LABEL = "triagebot"
 
@@ -69,16 +70,7 @@ def make(
     return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
 
 
-_GONE = "triagebot closes it once a scan shows that all is gone"
-_NEXT = {
-    Cause.REAPPEARED: f"Next: see what the ticket lists under What to do, and whether an old image came back; {_GONE}.",
-    Cause.CLOSED_BUT_PRESENT: f"Next: roll out an image with what the ticket lists under What to do; {_GONE}.",
-    Cause.DECISION_EXPIRED: "Next: do what the ticket lists under What to do, or decide against it once more.",
-    Cause.NOT_SHOWN_BEFORE: "Next: see to what is named here; what was decided before stays decided.",
-    Cause.ASKED: f"Next: do what the ticket lists under What to do; {_GONE}.",
-    Cause.MOVED: f"Next: do what the ticket lists under What to do; {_GONE}.",
-}
-"""What a person does about a ticket that is open again."""
+_DATA_MOVED = Cause.DATA_MOVED, "below the threshold because data moved; it stays until fixed or decided"
 
 
 class _Planner:
@@ -179,56 +171,31 @@ class _Planner:
         if content.marker.digest == ticket.marker.digest and not ticket.damaged:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
+        known = {*ticket.marker.shown, *(entry.partition(":")[0] for entry in ticket.marker.promised)}
+        again = [x for x in fresh if x.id in known]
+        fresh = [x for x in fresh if x.id not in known]
         raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority
         was = ticket.marker.priority if raised else ""
-        comment = comments.news(fresh, was, draft.lines, self.facts[ticket.tracker].markup) if fresh or was else ""
+        said = fresh or again or was
+        comment = comments.news(fresh, again, was, draft.lines, self.facts[ticket.tracker].markup) if said else ""
         cause = Cause.MARKER_RESTORED if ticket.damaged else Cause.CONTENT_CHANGED
         if comment:
             cause = Cause.MATERIAL_CHANGE
-        reason = comments.news_reason(fresh, was, draft.lines) or "what it says changed"
+        reason = comments.news_reason(fresh, again, was, draft.lines) or "what it says changed"
         return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
 
     def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
-        cause, reason = self._reopening(draft, ticket)
+        cause, reason = reopening.why(draft, ticket, self.policy.now, self.policy.done_grace)
         if decisions.is_asked_for(ticket, self.policy.decision_expiry):
             cause, reason = Cause.ASKED, "a person asked for it"
         if elsewhere:
             cause, reason = Cause.MOVED, f"it belongs to {self._named_home(draft)} again"
         if cause is Cause.CLOSED_UNVERIFIED:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
-        before = elsewhere[0] if elsewhere else ticket
-        content = self._content(draft, before)
-        comment = comments.reopened(reason, draft.lines, self.facts[ticket.tracker].markup, _NEXT.get(cause, ""))
+        content = self._content(draft, elsewhere[0] if elsewhere else ticket)
+        named, then = reopening.told(draft, ticket, cause)
+        comment = comments.reopened(reason, named, self.facts[ticket.tracker].markup, then)
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
-
-    def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
-        shown = set(ticket.marker.shown)
-        if ticket.closed_by_us:
-            again = "what was gone is there again"
-            uncovered = "nothing excuses its findings any more, or they are looked at and count again"
-            return Cause.REAPPEARED, again if ticket.closed_as == "done" else uncovered
-        if ticket.closed_as in ("not-planned", "duplicate"):
-            if any(x.id not in shown for x in draft.lines):
-                return (
-                    Cause.NOT_SHOWN_BEFORE,
-                    "there is something that this ticket did not show when it was closed",
-                )
-            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired"
-        closed_at = ticket.closed_at or self.policy.now
-        before = {image.rpartition(".")[2] for image in ticket.marker.images}
-        after = {image.rpartition(".")[2] for image in draft.images}
-        rebuilt = draft.scanned_at is not None and draft.scanned_at > closed_at and bool(after - before)
-        if rebuilt:
-            return (
-                Cause.CLOSED_BUT_PRESENT,
-                "a newer image was scanned after it was closed and still has the findings",
-            )
-        if self.policy.now >= closed_at + self.policy.done_grace:
-            return (
-                Cause.CLOSED_BUT_PRESENT,
-                f"it was closed {closed_at:%Y-%m-%d} and the findings are still there",
-            )
-        return Cause.CLOSED_UNVERIFIED, "closed by a person, not yet verified by a scan of a newer image"
 
     def _left(self, draft: Draft, ticket: Ticket) -> list[Action]:
         """An open ticket that stays.
@@ -237,10 +204,7 @@ class _Planner:
         """
         reasons = {
             Want.LEAVE: (Cause.UNVERIFIED, "not looked at by this scan"),
-            Want.STAYS: (
-                Cause.DATA_MOVED,
-                "below the threshold because data moved; it stays until fixed or decided",
-            ),
+            Want.STAYS: _DATA_MOVED,
         }
         cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
         if draft.is_stale or draft.want is Want.STAYS:
@@ -301,7 +265,13 @@ class _Planner:
                 )
             ]
         homes = dict.fromkeys(self.homes[f] for f in ticket.marker.shown if f in self.homes)
-        return [self._moved(draft, ticket, list(homes))] if homes else [self._closed(draft, ticket)]
+        if homes:
+            return [self._moved(draft, ticket, list(homes))]
+        if draft.want is not Want.UNKNOWN:
+            return [self._closed(draft, ticket)]
+        if draft.below and same(ticket.marker.rules, draft.rules):
+            return [self._step(draft, Kind.LEAVE, *_DATA_MOVED, ticket)]
+        return [self._closed(replace(draft, want=Want.BELOW if draft.below else Want.DECIDED), ticket)]
 
     def _content(self, draft: Draft, ticket: Ticket | None) -> Content:
         old = ticket.marker if ticket else None
@@ -316,6 +286,7 @@ class _Planner:
             due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
             heard=tuple(r.mark for r in ticket.remarks) if ticket else (), decisions=said,
+            promised=self.promises.kept(draft),
         )  # fmt: skip
         room = facts.body_limit - (ticket.outside if ticket else 0) - len(told(marker))
         block = text.block(

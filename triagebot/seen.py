@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from triagebot import decisions
+from triagebot import decisions, sharing
 from triagebot.beside import Helper
 from triagebot.config import Config
 from triagebot.decisions import Held
@@ -89,10 +89,11 @@ def listed(
     for name, tracker in trackers.items():
         if keep:
             tracker.tidy()
-        mine = {ticket_id: k for (where, ticket_id), k in known.items() if where == name}
-        alive = {ticket_id: k.ticket for ticket_id, k in mine.items() if not k.deleted_seen}
+        named = [k for (where, _), k in known.items() if where == name]
+        mine = {k.ticket.id: k for k in named if not sharing.is_other_kind(config, k.ticket)}
+        alive = {i: k.ticket for i, k in mine.items() if not (k.deleted_seen or _is_others(config, k.ticket, options))}
         try:
-            listing = tracker.listing(Known(alive, history.memory(name, mine.values())))
+            listing = tracker.listing(Known(alive, history.memory(name, named)))
         except TrackerError as error:
             seen.errors.append(str(error))
             seen.facts[name] = _facts(tracker, incomplete=_bare(name, str(error)))
@@ -103,7 +104,7 @@ def listed(
         seen.errors += [f"{name}: {fault}" for fault in (listing.incomplete, *listing.shut.values()) if fault]
         seen.warnings += listing.warnings
         for old, new in listing.renamed.items():
-            mine[new] = mine.pop(old)
+            mine.setdefault(new, mine.pop(old))
             if keep:
                 history.forget(name, old)
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
@@ -114,11 +115,17 @@ def listed(
         seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure)
         present = {t.id for t in listing.tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
-            lost = [k for i, k in mine.items() if i not in present and k.ticket.marker.key == SUMMARY_KEY]
+            away = [k for i, k in mine.items() if i not in present and not sharing.elsewhere(config, k.ticket)]
+            lost = [k for k in away if k.ticket.marker.key == SUMMARY_KEY]
             _untracked(config, history, seen, name, lost, options, keep)
-            missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
+            missed = [k for k in away if k.ticket.marker.stream == options.stream]
             seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
     return seen
+
+
+def _is_others(config: Config, ticket: Ticket, options: Options) -> bool:
+    """Whether a ticket is of another stream and of a folder that only other settings name."""
+    return ticket.marker.stream != options.stream and sharing.elsewhere(config, ticket) is not None
 
 
 def _tracked(seen: Seen, name: str, tickets: Sequence[Ticket]) -> None:
