@@ -114,11 +114,16 @@ def _draft(
     lines = [i.line for i in acting if not i.line.excuse]
     lower = [i for i in (every or items) if i.rule.action != "ticket" and i.line.id in shown]
     staying = [i.line for i in lower if not i.line.excuse]
-    excused = [i.line for i in acting if i.line.excuse] + [i.line for i in lower if i.line.excuse]
+    spared = shown | {entry.partition(":")[0] for t in tickets for entry in t.marker.promised}
+    excused = [i.line for i in acting if i.line.excuse]
+    excused += [i.line for i in items if i.line.excuse and i.rule.action != "ticket" and i.line.id in spared]
+    absent: set[str] = set()
     if is_away:
         excused = [i.line for i in every if i.line.id in shown and i.line.excuse]
+        if all(seen.looked_at(t.marker.images) for t in tickets):  # not there, and a lost history has no evidence
+            absent = shown - set(gone) - {i.line.id for i in every}
     want = _want(lines, excused, staying, has_unverified, tickets, gone, seen, grouping.digest)
-    if is_away and shown - set(gone):
+    if is_away and shown - set(gone) - absent:
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
@@ -144,7 +149,7 @@ def _draft(
         draft, want=want, lines=_sorted(lines), attached=_sorted(line for line in info if not line.excuse),
         excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=tuple(below), scanned_at=max(at, default=None), regrouped=is_away,
+        below=tuple(below), absent=tuple(sorted(absent)), scanned_at=max(at, default=None), regrouped=is_away,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from triagebot.owners import Ownership
 from triagebot.seen import Options, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "beside", "judge", "look"]
+__all__ = ["Options", "View", "assets", "beside", "judge", "look"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def look(
     if state.belief.scans <= 1 and not known and tickets:
         warnings.append("history was lost: tickets exist that it does not know; all findings count as new once")
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
-    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
-    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
+    ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
     if not (every or importing):
         warnings += sharing.warnings(config, history, known.values(), tickets, options.stream)
@@ -107,12 +107,17 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
         **deletions(config, history, options),
         **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
     }
-    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
-    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
+    owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
+    ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
     judged = judge(config, state.belief, ownership, outside, options.now)
-    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
+
+
+def assets(belief: Belief, coverage: pl.DataFrame) -> set[str]:
+    """What is there: all that something is believed of, and all that the last scan has a report of, clean or not."""
+    return {*belief.known["asset"].unique().to_list(), *coverage["asset"].unique().to_list()}
 
 
 def _asset(ticket: Ticket) -> str:

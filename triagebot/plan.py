@@ -63,7 +63,7 @@ def make(
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
     actions = sla.flagged(actions, drafts, facts, policy.now, policy.due_soon)
-    kept, deferred = limits.fitting(actions, policy.limits, facts, {a.key for a in planner.deferred})
+    kept, deferred = limits.fitting(actions, policy.limits, facts, planner.waiting())
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else limits.mass_close(kept, facts, policy.limits)
     waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
@@ -104,9 +104,9 @@ class _Planner:
         home = (draft.tracker, self._home(draft))
         places = sorted({home, *((t.tracker, t.place) for t in known)})
         hindered = [why for tracker, place in places if (why := self._hindered(tracker, place, draft))]
-        if hindered:
-            self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
-            return []
+        is_unread = any(draft.key in self.facts[name].broken for name, _ in places if name in self.facts)
+        if is_unread or hindered:
+            return self._left_alone(draft, is_unread, hindered)
         here = sorted((t for t in known if (t.tracker, t.place) == home), key=lambda t: not t.is_open)
         elsewhere = [t for t in known if (t.tracker, t.place) != home and t.is_open]
         if draft.key in self.foreign:
@@ -123,6 +123,18 @@ class _Planner:
                 return [self._closed(draft, t) for t in (*here, *elsewhere) if t.is_open]
             case _:
                 assert_never(draft.want)
+
+    def _left_alone(self, draft: Draft, is_unread: bool, hindered: list[str]) -> list[Action]:
+        """What cannot be listed waits for the next run; a ticket that cannot be read, mostly for a person."""
+        if is_unread:
+            why = "its ticket cannot be read; it is left alone until it can be"
+            return [self._step(draft, Kind.LEAVE, Cause.UNREAD, why)]
+        self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
+        return []
+
+    def waiting(self) -> set[str]:
+        """The keys whose tickets this run does not write: nothing may be closed for having moved there."""
+        return {a.key for a in self.deferred}.union(*(facts.broken for facts in self.facts.values()))
 
     def filled(self, action: Action) -> Action:
         """A new ticket with its text: rendered last, because most of a first scan's are deferred."""
@@ -146,8 +158,6 @@ class _Planner:
             return f"{tracker}: {facts.incomplete}"
         if place in facts.shut:
             return f"{tracker}: {facts.shut[place]}"
-        if draft.key in facts.broken:
-            return f"{tracker}: its ticket cannot be read"
         return f"{tracker}: {facts.unsure[draft.key]}" if draft.key in facts.unsure else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
@@ -248,7 +258,7 @@ class _Planner:
         return f"It belongs to {draft.team_name}, whose tickets are filed in {self._named_home(draft)}."
 
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        gone = {g.id for g in draft.gone}
+        gone = {*(g.id for g in draft.gone), *draft.absent}
         homeless = [
             f
             for f in ticket.marker.shown
@@ -271,7 +281,8 @@ class _Planner:
             return [self._closed(draft, ticket)]
         if draft.below and same(ticket.marker.rules, draft.rules):
             return [self._step(draft, Kind.LEAVE, *_DATA_MOVED, ticket)]
-        return [self._closed(replace(draft, want=Want.BELOW if draft.below else Want.DECIDED), ticket)]
+        spared = Want.BELOW if draft.below else Want.DECIDED
+        return [self._closed(replace(draft, want=spared if {*ticket.marker.shown} - gone else Want.FIXED), ticket)]
 
     def _content(self, draft: Draft, ticket: Ticket | None) -> Content:
         old = ticket.marker if ticket else None

@@ -15,7 +15,7 @@ from triagebot.errors import InputError, TrackerError
 from triagebot.files import LocalSettings
 from triagebot.history import History, KnownTicket
 from triagebot.keys import bare
-from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
+from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts, Unread
 from triagebot.stages import Stages
 from triagebot.trackers import Known, Listing, Tracker, connect
 
@@ -52,6 +52,8 @@ class Seen:
     """The ticket that carries the weekly summaries, by tracker: it is no ticket on findings, and counted as none."""
     untracked: dict[str, str] = field(default_factory=dict)
     """Why a tracker gets none, in words."""
+    named: dict[str, Callable[[str, str], str]] = field(default_factory=dict)
+    """The id that the ticket of a key and stream has in a tracker, where these decide it."""
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -112,7 +114,11 @@ def listed(
         unsure = _unsure(history, tracker, tickets, options, keep and not listing.shut)
         _tracked(seen, name, tickets)
         tickets = tuple(t for t in tickets if t.marker.key != SUMMARY_KEY)
-        seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure)
+        streams = {i: k.ticket.marker.stream for i, k in mine.items()}
+        faults = tuple(Unread(i, fault, streams.get(i, "")) for i, fault in listing.broken)
+        seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure, unread=faults)
+        if listing.named:
+            seen.named[name] = listing.named
         present = {t.id for t in listing.tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
             away = [k for i, k in mine.items() if i not in present and not sharing.elsewhere(config, k.ticket)]
@@ -222,6 +228,16 @@ def _deleted(
     return held
 
 
+def _recognised(seen: Seen, drafts: Sequence[Draft]) -> dict[str, TrackerFacts]:
+    """The facts of each tracker, with the keys of unread tickets that no history tells, as far as drafts name them."""
+    facts = dict(seen.facts)
+    for name, named in seen.named.items():
+        unread = {one.id for one in facts[name].unread}
+        keys = {d.key for d in drafts if unread and d.tracker == name and named(d.key, d.stream) in unread}
+        facts[name] = replace(facts[name], broken=facts[name].broken | keys)
+    return facts
+
+
 def surveyed(
     seen: Seen, trackers: Mapping[str, Tracker], drafts: Sequence[Draft]
 ) -> tuple[dict[str, TrackerFacts], list[str]]:
@@ -236,7 +252,7 @@ def surveyed(
         unset = set(draft.assignees) - set(ticket.marker.assignees if ticket else ())
         if unset or ticket is None or ticket.place != facts.home(draft.place):
             asked.setdefault((draft.tracker, facts.home(draft.place)), set()).update(unset)
-    facts_now, errors = dict(seen.facts), list(seen.errors)
+    facts_now, errors = _recognised(seen, drafts), list(seen.errors)
     for (name, place), people in asked.items():
         facts = facts_now[name]
         try:

@@ -134,7 +134,7 @@ def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -
 @app.command()
 def doctor(
     config: ConfigOption = None,
-    now: Now = "",
+    now: Now = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what is found as a document and nothing else.")
     ] = False,

@@ -135,6 +135,8 @@ class Draft:
     gone: tuple[Gone, ...] = ()
     images: tuple[str, ...] = ()
     below: tuple[Below, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Ids that a ticket grouped otherwise showed, that its images have no more, and of which history knows nothing."""
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
     waiting: Waiting | None = None

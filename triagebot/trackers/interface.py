@@ -37,6 +37,7 @@ class Listing:
 
     `shut`: why some places (repositories, projects) take no part; `broken`: (id, fault) of own tickets that stand
     there and cannot be read; they hold up nobody else. `renamed`: old id -> new id of tickets that were transferred.
+    `named`: the id that the ticket of a key and stream has, where these decide it: so one of `broken` is known again.
     """
 
     tickets: tuple[Ticket, ...]
@@ -45,6 +46,7 @@ class Listing:
     warnings: tuple[str, ...] = ()
     shut: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    named: Callable[[str, str], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from triagebot.trackers.local_front import (
     time,
     written,
 )
-from triagebot.trackers.local_marker import as_front, file_of, is_ours, looked, marker_of
+from triagebot.trackers.local_marker import as_front, file_name, file_of, is_ours, looked, marker_of
 from triagebot.trackers.local_names import sorted_out
 
 _COMMENTS = "## Comments"
@@ -102,7 +102,9 @@ class LocalTracker:
                         f"{path}: `duplicate_of` names the file itself, so it is taken as not planned; "
                         "name the other file"
                     )
-        return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(warned), renamed=sorts.renamed)
+        return Listing(
+            tuple(tickets), broken=tuple(broken), warnings=tuple(warned), renamed=sorts.renamed, named=file_name
+        )
 
     def _remembered(self, ticket_id: str) -> Marker | None:
         known = self._known.get(ticket_id)
