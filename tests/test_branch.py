@@ -58,7 +58,7 @@ def place(folder: Path, **runs: str) -> Kept:
     made = Kept({"history": folder / "h", "tickets/default": folder / "tickets"})
     for name, text in runs.items():
         (folder / "h" / "runs").mkdir(parents=True, exist_ok=True)
-        (folder / "h" / "runs" / f"{name}.json").write_text(text)
+        (folder / "h" / "runs" / f"{name}.json").write_text(json.dumps({"run": text}))
     return made
 
 

@@ -111,6 +111,14 @@ def test_the_wheel_holds_what_a_run_needs_and_no_name_that_a_system_refuses(whee
     assert wheel.stat().st_size < 2_000_000
 
 
+def test_the_sdist_holds_what_make_check_needs(built: Path) -> None:
+    [sdist] = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as tar:
+        names = {name.partition("/")[2] for name in tar.getnames()}
+    assert {"Makefile", ".ci/actionlint", ".ci/release", ".ci/sbom", ".github/workflows/ci.yml"} <= names
+    assert [name for name in names if "node_modules" in name] == []
+
+
 def test_the_wheel_is_the_same_whenever_it_is_built(built: Path, wheel: Path, tmp_path: Path) -> None:
     """From the sdist alone, on another day: what is released can be built again by anybody."""
     [sdist] = built.glob("*.tar.gz")

@@ -21,13 +21,14 @@ from triagebot.apply import carry_out
 from triagebot.config import Config
 from triagebot.counted import history_of
 from triagebot.document import Told, tell
-from triagebot.errors import InputError, LeaseError, TriagebotError, UnsafeError
+from triagebot.errors import InputError, UnsafeError
 from triagebot.history import History
 from triagebot.look import Options, View, look
 from triagebot.model import Action, Kind, Outcome, Plan, Ticket, TrackerFacts
 from triagebot.outside import look_outside
 from triagebot.recording import record
 from triagebot.scan import Loaded, Reading
+from triagebot.seen import folders
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -53,26 +54,21 @@ def run(config: Config, path: Path | None, options: Options) -> Told:
 
     Either way the ticket of the weekly summary, if there is one, gets a comment: at most one a day.
     """
-    try:
-        told = _done(config, read(config, path, options), options)
-    except LeaseError:
-        raise
-    except TriagebotError as fault:
-        _failed(config, options, [str(fault)])
-        raise
-    if told.exit_code:
-        _failed(config, options, [*told.document["errors"], *filter(None, [told.document["refused"]])])
-    return told
+    with failing.told(config, options):
+        done = _done(config, read(config, path, options), options)
+    return _said(config, options, done)
 
 
-def _failed(config: Config, options: Options, faults: list[str]) -> None:
-    note = failing.report(config, options, faults)
-    if note and options.notice:
-        options.notice(note)
+def _said(config: Config, options: Options, done: Told) -> Told:
+    """What was done; what of it failed is said on the ticket."""
+    if done.exit_code:
+        failing.say(config, options, [*done.document["errors"], *filter(None, [done.document["refused"]])])
+    return done
 
 
 def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None = None) -> Told:
     """Record the scan, plan (unless `planned` says what to do), and carry the plan out under the lease."""
+    folders(config)
     history = history_of(config)
     stage = options.stages.stage
     with nullcontext() if options.dry_run else history.lease():
@@ -169,7 +165,16 @@ def told(config: Config, options: Options, only: bool) -> Told:
 
 
 def apply_plan_file(config: Config, path: Path, options: Options) -> Told:
-    """Record the scan of a plan file and carry the plan out. Tickets that drifted since are refused, one by one."""
+    """Record the scan of a plan file and carry the plan out. Tickets that drifted since are refused, one by one.
+
+    What fails is said as `run` says it.
+    """
+    with failing.told(config, options):
+        done = _applied(config, path, options)
+    return _said(config, options, done)
+
+
+def _applied(config: Config, path: Path, options: Options) -> Told:
     remedy = "give a file that `triagebot plan --out` wrote"
     try:
         file = msgspec.json.decode(path.read_bytes(), type=PlanFile)

@@ -26,7 +26,7 @@ from triagebot.errors import LeaseError
 from triagebot.files import LocalSettings
 from triagebot.folder import Folder
 from triagebot.git import Git, GitError, repository
-from triagebot.union import HISTORY, PULLED, Kept, unite
+from triagebot.union import HISTORY, PULLED, Kept, hurt, unite
 
 HELD_FOR = timedelta(hours=2)
 """A run that takes longer was killed: whoever waits takes over."""
@@ -115,7 +115,8 @@ def pull(store: Store, kept: Kept, hold: timedelta | None = None) -> list[str]:
 def push(store: Store, kept: Kept) -> bool:
     """Take the folders to the branch; whether there was anything new. What others pushed meanwhile is united.
 
-    What lies there in no folder of ours, such as tickets of a tracker that other settings name, stays as it is.
+    What lies there in no folder of ours, such as tickets of a tracker that other settings name, stays as it is; so does
+    what is damaged here, which is brought from there, else left out and said.
     """
     noted = _noted(store, kept)
     with repository(store.remote, store.token) as git:
@@ -157,9 +158,14 @@ def _pushed(store: Store, git: Git, kept: Kept, noted: Pulled) -> bool:
     for _ in range(TRIES):
         commit = git.fetch(store.ref)
         there = kept.among(git.files(commit))
-        if commit and there != noted.files:  # also where the settings name more folders than they did
+        left = hurt(kept, there, noted.files)
+        if commit and (there != noted.files or left):  # also where the settings name more folders than they did
             _united(store, git, commit, kept, noted)
-        tree = git.tree(kept.files(), commit, list(there))
+            left = hurt(kept, there)
+        for line in dict.fromkeys(left.values()):
+            store.say(f"{line}: it is not pushed; restore it, or delete it")
+        files = {name: path for name, path in kept.files().items() if name not in left}
+        tree = git.tree(files, commit, [name for name in there if name not in left])
         if commit and tree == git.tree_of(commit):
             _note(kept, Pulled(store.remote, store.branch, commit, there))
             return False

@@ -124,6 +124,17 @@ def load(path: Path | None) -> Config:
     )  # fmt: skip
 
 
+def alone(path: Path | None) -> Config | None:
+    """The settings by themselves, whatever is wrong with the files that they name; None: they cannot be read."""
+    path = path or Path("triagebot.yaml")
+    try:
+        made = opened(path, Settings).whole
+    except (ConfigError, OSError):
+        return None
+    base, teams = path.resolve().parent, read(shipped("teams.yaml"), TeamFile)
+    return Config(base, made, (), (), teams, {}, None, path, Path(), whoami(), variable(ELSEWHERE), _secrets(made))
+
+
 _FIRST = "mend that first: the files that it names are not known, so none of them was checked"
 
 

@@ -16,11 +16,12 @@ from triagebot import diff
 from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.errors import InputError, UnsafeError
+from triagebot.folder import Folder
 from triagebot.history import History
 from triagebot.look import Options
 from triagebot.model import Belief, Scan
 from triagebot.scan import Loaded
-from triagebot.snapshots import Snapshot, snapshot_name
+from triagebot.snapshots import Snapshot, Snapshots, snapshot_name
 from triagebot.suspicion import suspicion
 
 
@@ -43,6 +44,11 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         loaded.scan = replace(loaded.scan, taken_at=held.taken_at)
     elif loaded.assumed:
         loaded.notes.append(loaded.assumed)
+    loaded.notes += [
+        f"{path} has no meta.json, and its scan does not count: `triagebot history pull` brings it back where a branch "
+        "keeps it; else delete the folder"
+        for path in Snapshots(Folder(history.folder)).unfinished() if path.name != name
+    ]  # fmt: skip
     last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
     scan = loaded.scan = loaded.scan if held else _behind(last, loaded, options)
     if held and not held.accepted and options.accept_drop and not options.dry_run:

@@ -11,7 +11,8 @@ from triagebot import decisions, sharing
 from triagebot.beside import Helper
 from triagebot.config import Config
 from triagebot.decisions import Held
-from triagebot.errors import TrackerError
+from triagebot.errors import InputError, TrackerError
+from triagebot.files import LocalSettings
 from triagebot.history import History, KnownTicket
 from triagebot.keys import bare
 from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts, Unread
@@ -36,6 +37,8 @@ class Options:
     helpers: Sequence[Helper] = ()
     notice: Callable[[str], None] | None = None
     """Told what a person at a terminal should know at once, such as a wait."""
+    attended: bool = False
+    """Whether a person sits at a terminal, who sees what this call says."""
     stages: Stages = field(default_factory=Stages, compare=False)
 
 
@@ -53,6 +56,13 @@ class Seen:
     """The id that the ticket of a key and stream has in a tracker, where these decide it."""
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+
+def folders(config: Config) -> None:
+    """Raises `InputError` where tickets are to be files in what is no folder: before a scan is recorded."""
+    for name, tracker in config.settings.trackers.items():
+        if isinstance(tracker, LocalSettings) and (config.base / tracker.path).is_file():
+            raise InputError(f"tracker {name!r}", f"{tracker.path} is no folder", "name another folder in `path`")
 
 
 def connected(config: Config, options: Options) -> dict[str, Tracker]:

@@ -15,13 +15,17 @@ import polars as pl
 
 from triagebot.diff import Scope
 from triagebot.errors import InputError
-from triagebot.folder import Folder, read_json
+from triagebot.folder import Folder
 from triagebot.identity import inventory_image
 from triagebot.model import COVERAGE, OCCURRENCES, RATINGS, Scan, empty
 
-_FORMER = ".former"
+FORMER = ".former"
 """What a scan that moves is called until it stands anew: whoever is killed in between loses nothing."""
 
+_REMEDY = (
+    "bring it back (`triagebot history pull`, where a branch keeps it), or delete its folder: "
+    "then this scan is forgotten, and can be recorded again"
+)
 _TABLES = ("occurrences", "coverage", "aliases", "ratings")
 
 
@@ -57,28 +61,28 @@ class Snapshots:
 
     def holds(self, name: str) -> bool:
         """Whether there is one of this name."""
-        return (self.folder / name).exists()
+        return (self._place(name) / "meta.json").exists()
+
+    def unfinished(self) -> list[Path]:
+        """Folders without the file that makes them a recorded scan: it was lost, or a pull was killed."""
+        there = (path for path in self.folder.glob("*") if path.is_dir() and path.suffix != FORMER)
+        return sorted(path for path in there if not self.holds(path.name))
 
     def of(self, stream: str | None = None) -> list[Snapshot]:
         """The recorded scans of a stream, or all; in their order, the oldest first."""
         found = []
         for meta in self.folder.glob("*/meta.json"):
-            name = meta.parent.name.removesuffix(_FORMER)
+            name = meta.parent.name.removesuffix(FORMER)
             if meta.parent != self._place(name):
                 continue
-            told = read_json(meta)
-            snapshot = Snapshot(
-                name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]),
-                not told["reasons"] or (meta.parent / "accepted").exists(), tuple(told["reasons"]),
-                _scope(told["scope"]),
-            )  # fmt: skip
+            snapshot = _told(meta, name)
             if stream in (None, snapshot.stream):
                 found.append(snapshot)
         return sorted(found, key=lambda s: s.order)
 
     def store(self, name: str, scan: Scan, scope: Scope, reasons: Sequence[str]) -> None:
         """Write a scan under its name, aside and then renamed; one of that name is replaced."""
-        target, former = self.folder / name, self.folder / f"{name}{_FORMER}"
+        target, former = self.folder / name, self.folder / f"{name}{FORMER}"
         aside = self._files.aside("snapshot")
         aside.mkdir(parents=True)
         for table in _TABLES:
@@ -97,8 +101,8 @@ class Snapshots:
 
     def _place(self, name: str) -> Path:
         """Where a scan lies; under its former name, if a run was killed while it moved."""
-        folder = self.folder / name
-        return folder if folder.exists() else self.folder / f"{name}{_FORMER}"
+        folder, former = self.folder / name, self.folder / f"{name}{FORMER}"
+        return former if former.exists() and not (folder / "meta.json").exists() else folder
 
     def accept(self, name: str) -> None:
         """Promote a quarantined scan."""
@@ -115,12 +119,42 @@ class Snapshots:
             raise InputError(
                 str(folder),
                 f"a snapshot cannot be read: {error}",
-                "restore the history, or delete this folder",
+                _REMEDY,
             ) from error
         return Scan(
             occurrences.select(list(OCCURRENCES)), coverage.select(list(COVERAGE)), aliases, snapshot.label,
             snapshot.stream, snapshot.taken_at, ratings,
         )  # fmt: skip
+
+
+def damage(folder: Path) -> str:
+    """What of a recorded scan cannot be read, and why; empty: all can be. Reads all of it."""
+    meta = folder / "meta.json"
+    if not meta.exists():
+        return "meta.json is missing"
+    try:
+        _told(meta, folder.name)
+        for table in _TABLES:
+            if (path := folder / f"{table}.parquet").exists() or table != "ratings":
+                pl.read_parquet(path)
+    except InputError:
+        return "meta.json cannot be read"
+    except (OSError, pl.exceptions.PolarsError):
+        return f"{table}.parquet cannot be read"
+    return ""
+
+
+def _told(meta: Path, name: str) -> Snapshot:
+    """What a recorded scan says of itself. Raises `InputError` where it does not."""
+    try:
+        told = json.loads(meta.read_text(encoding="utf-8"))
+        is_accepted = not told["reasons"] or (meta.parent / "accepted").exists()
+        return Snapshot(
+            name, told["label"], told["stream"], datetime.fromisoformat(told["taken_at"]), is_accepted,
+            tuple(told["reasons"]), _scope(told["scope"]),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(str(meta), f"a snapshot cannot be read: {error!r}", _REMEDY) from error
 
 
 def snapshot_name(scan: Scan, content: str) -> str:

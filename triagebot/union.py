@@ -11,6 +11,8 @@ settled, a ticket that has another id) does not come back. Without that ground i
 | tickets that are files | what people wrote in either (`ticketmerge`) | is kept if a person changed it |
 | `trackers/` | neither: the next run lists all anew | is kept |
 | all else, `runs/` among it | the one that was published first | is kept |
+
+What is damaged in one of the copies is no change of it, and is mended first (`mending`).
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from triagebot.errors import TriagebotError
 from triagebot.folder import Folder, read_json
 from triagebot.history import KnownTicket
+from triagebot.mending import Mended, damaged, mend, unit_of
+from triagebot.snapshots import FORMER
 from triagebot.ticketmerge import is_touched, united
 
 HISTORY = "history"
@@ -73,13 +78,20 @@ class Kept:
                 inside = path.relative_to(folder)
                 name = f"{under}/{inside.as_posix()}"
                 aside = any(step.startswith(".aside-") for step in inside.parts)
-                if path.is_file() and not path.is_symlink() and not aside and not name.startswith(_LEFT_OUT):
+                if aside or name.startswith(_LEFT_OUT) or _is_former(path):
+                    continue
+                if path.is_file() and not path.is_symlink():
                     found[name] = path
         return found
 
     def ids(self) -> dict[str, str]:
         """What each of them holds."""
         return {name: blob_id(path) for name, path in self.files().items()}
+
+
+def _is_former(path: Path) -> bool:
+    """Whether it is of a scan that moved and stands anew: what a killed run had no time to remove."""
+    return path.parent.suffix == FORMER and (path.parent.with_suffix("") / "meta.json").exists()
 
 
 def blob_id(path: Path) -> str:
@@ -103,13 +115,14 @@ def unite(ours: Kept, theirs: Kept, base: Ids, held: Held = _unknown, say: Say =
     Afterwards `ours` holds all that either recorded since. The order of two copies does not matter but where the table
     above says "first".
     """
+    mended = _mended(ours, theirs, base, say)
     here, there = ours.files(), theirs.files()
     mine, other = ours.ids(), theirs.ids()
-    changed = []
+    changed = [f"{HISTORY}/{name}" for name in mended.changed]
     for name in _sorted({*mine, *other, *base}):
         o, t, b = mine.get(name, ""), other.get(name, ""), base.get(name, "")
         target = ours.path(name)
-        if t in (o, b) or target is None:
+        if t in (o, b) or target is None or mended.settles(name.removeprefix(f"{HISTORY}/")):
             continue  # the same in both, or only we changed it
         if o == b:
             _take(target, there.get(name))
@@ -131,6 +144,28 @@ def unite(ours: Kept, theirs: Kept, base: Ids, held: Held = _unknown, say: Say =
             continue
         changed.append(name)
     return changed
+
+
+def _mended(ours: Kept, theirs: Kept, base: Ids, say: Say) -> Mended:
+    if not {HISTORY} <= ours.folders.keys() & theirs.folders.keys():
+        return Mended()
+    mine, other, ground = (_in_history(ids) for ids in (ours.ids(), theirs.ids(), base))
+    return mend(ours.folders[HISTORY], theirs.folders[HISTORY], mine, other, ground, say)
+
+
+def hurt(ours: Kept, theirs: Ids, base: Ids = MappingProxyType({})) -> dict[str, str]:
+    """Files of ours that cannot be read, and what is wrong with each; with `base`, also those that lost what it had."""
+    history = ours.folders[HISTORY]
+    found = damaged(history, *map(_in_history, (ours.ids(), theirs, base)))
+    under = f"{HISTORY}/"
+    units = ((name, unit_of(name.removeprefix(under))) for name in {*ours.files(), *theirs} if name.startswith(under))
+    return {name: f"{history / unit}: {found[unit]}" for name, unit in units if unit in found}
+
+
+def _in_history(ids: Ids) -> dict[str, str]:
+    """Those of the history, by the name inside of it."""
+    under = f"{HISTORY}/"
+    return {name.removeprefix(under): held for name, held in ids.items() if name.startswith(under)}
 
 
 def _sorted(names: set[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from triagebot.errors import ConfigError, joined
-from triagebot.files import Location, Strict, suggest
+from triagebot.files import Location, Strict, suggest, tokens
 
 M = TypeVar("M", bound=Strict)
 
@@ -100,13 +100,17 @@ def opened(path: Path, model: type[M]) -> File[M]:
         where = f"{place}:{mark.line + 1}" if mark else place
         return File(path, unread=ConfigError(where, f"no valid YAML: {getattr(error, 'problem', None) or error}"))
     except (ValueError, RecursionError) as error:  # a number that is none, `!!int x`
-        return File(path, unread=ConfigError(place, f"no valid YAML: {error}"))
+        return File(path, unread=ConfigError(place, f"no valid YAML: {tokens.redacted(str(error))}"))
+    secrets = list(tokens.found(value))
+    value = tokens.cleaned(value) if secrets else value
     file: File[M] = File(path, value, root=root)
+    for at, said in secrets:
+        file.fault(at, _told(at, value, said), "")
     for fault in model.cross_faults(value):
         first = f"; the first is in line {_line(root, fault.first)}" if fault.first else ""
         file.fault(fault.at, f"{_told(fault.at, value, fault.said)}{first}", "")
     file.faults |= {
-        (line, f"{name!r} stands twice, and the first (line {first}) is passed over", "")
+        (line, f"{tokens.redacted(name)!r} stands twice, and the first (line {first}) is passed over", "")
         for line, name, first in _twice(root, set())
     }
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -116,8 +117,15 @@ def options_of(
 
     return Options(
         now=_time("--now", now) or datetime.now(UTC), taken_at=_time("--taken-at", taken_at), stream=_stream(stream),
-        progress=_progressed if verbose else None, notice=say, stages=Stages(_staged), **told,
+        progress=_progressed if verbose else None, notice=say, stages=Stages(_staged), attended=_attended(), **told,
     )  # fmt: skip
+
+
+def _attended() -> bool:
+    """Whether a person sits here: in a job of CI nobody does, whatever it has for a terminal."""
+    from triagebot.config import variable
+
+    return sys.stdin is not None and sys.stdin.isatty() and not (variable("CI") or variable("GITHUB_ACTIONS"))
 
 
 def say(line: str) -> None:
@@ -184,6 +192,21 @@ def _stream(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name):
         raise InputError("--stream", f"{name!r} is no stream name", "use letters, digits, dots and dashes")
     return name
+
+
+def targets(**files: Path | None) -> None:
+    """Before anything is done: whether these can be written, each named after its option. Raises `InputError`."""
+    import os
+
+    from triagebot.errors import InputError
+
+    for option, path in files.items():
+        if path and (path.is_dir() or not path.name):
+            raise InputError(f"--{option} {path}", "is a folder", "name a file")
+        if path and not path.parent.is_dir():
+            raise InputError(f"--{option}", f"there is no folder {path.parent}", "make it, or name another file")
+        if path and not os.access(path.parent, os.W_OK):
+            raise InputError(f"--{option}", f"nothing can be written in {path.parent}", "name another file")
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -33,6 +33,7 @@ from triagebot.cli.base import (
     options_of,
     settings_of,
     spread,
+    targets,
     write,
 )
 
@@ -86,14 +87,13 @@ def run(
         raise InputError("--end-stream", f"takes no scan, and {str(scan)!r} is given", remedy)
     if not (scan or end_stream):
         raise InputError("run", "needs either a scan or --end-stream", "give the folder that holds the reports")
-    for option, path in (("--out", out), ("--summary", summary)):
-        if path and not path.parent.is_dir():
-            raise InputError(option, f"there is no folder {path.parent}", "make it, or name another file")
+    targets(out=out, summary=summary)
     with hired(scan) as helpers:
         from triagebot import app as application
+        from triagebot.failing import settings
 
         options = told.options(dry_run=dry_run, record_only=record_only, end_stream=end_stream, helpers=helpers)
-        done = application.run(settings_of(told.config), scan, options)
+        done = application.run(settings(told.config, options), scan, options)
     if out:
         from triagebot.folder import indented
 
@@ -112,6 +112,7 @@ def plan(
 ) -> None:
     """Say what a run would do. Records nothing."""
     log_as(told.log_format)
+    targets(out=out)
     with hired(scan) as helpers:
         import msgspec
 
@@ -138,9 +139,10 @@ def apply(
     """Carry out a plan file: record its scan, write its tickets, refuse those that drifted."""
     log_as(log_format)
     from triagebot import app as application
+    from triagebot.failing import settings
 
     options = options_of(now=now, dry_run=dry_run, allow_mass_close=allow_mass_close, verbose=verbose)
-    _end(application.apply_plan_file(settings_of(config), plan_file, options), as_json)
+    _end(application.apply_plan_file(settings(config, options), plan_file, options), as_json)
 
 
 def _end(told: Told, as_json: bool) -> None:

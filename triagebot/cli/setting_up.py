@@ -121,7 +121,8 @@ def push(
 def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -> Store:
     from triagebot import branch as branches
     from triagebot import config, git
-    from triagebot.errors import UnsafeError
+    from triagebot.errors import InputError, UnsafeError
+    from triagebot.files import tokens
 
     address = remote or git.origin(base)
     git.checked(address, branch)
@@ -133,6 +134,8 @@ def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -
     # Who names the variable means it for this address; what happens to be in the environment is for GitHub.
     server = "" if token_env else server
     name = token_env or "GITHUB_TOKEN"
+    if not tokens.is_variable(name):
+        raise InputError("--token-env", "is no name of a variable", "name the variable that holds the token")
     token = config.variable(name)
     if token and (why := git.withheld(address, server)):
         remedy = "" if token_env else f"; --token-env {name} (the Action: a `token` of your own) sends one all the same"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from triagebot.files import tokens
 from triagebot.files.rules import (
     COMPARISON,
     FLAG_FIELDS,
@@ -52,4 +53,5 @@ __all__ = [
     "Way",
     "Weekday",
     "suggest",
+    "tokens",
 ]

@@ -9,7 +9,7 @@ from pydantic import (
 )
 from pydantic import field_validator as checks
 
-from triagebot.files.words import Priority, Project, Repository, Strict, Texts, Url, UrlOrNone
+from triagebot.files.words import Priority, Project, Repository, Strict, Texts, Url, UrlOrNone, Variable
 
 
 class LocalSettings(Strict):
@@ -23,7 +23,7 @@ class AppSettings(Strict):
     """A GitHub App that files the tickets. `key_env` names the variable that holds its private key (PEM)."""
 
     id: int
-    key_env: str = "GITHUB_APP_KEY"
+    key_env: Variable = "GITHUB_APP_KEY"
     installation: int | None = None
 
 
@@ -37,7 +37,7 @@ class GithubSettings(Strict):
     type: Literal["github"]
     repo: Repository
     url: UrlOrNone = ""
-    token_env: str = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    token_env: Variable = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable, not a token
     app: AppSettings | None = None
     authors: list[str] = []
     public: bool = False
@@ -65,8 +65,8 @@ class JiraSettings(Strict):
     project: Project
     issue_type: str = Field("Bug", min_length=1)
     flavour: Literal["", "cloud", "data-center"] = ""
-    token_env: str = "JIRA_TOKEN"  # noqa: S105 - the name of a variable, not a token
-    user_env: str = "JIRA_USER"
+    token_env: Variable = "JIRA_TOKEN"  # noqa: S105 - the name of a variable, not a token
+    user_env: Variable = "JIRA_USER"
     email: str = ""
     authors: list[str] = []
     priorities: dict[Priority, str] = {}

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 PRIORITY = r"^P\d$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 URL = r"^https?://\S+$"
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"
 PROJECT = r"^[A-Z][A-Z0-9_]+$"
@@ -67,6 +68,15 @@ Priority = Annotated[str, _formed(PRIORITY, _NO_PRIORITY), _text(PRIORITY)]
 RepositoryOrNone = Annotated[str, _formed(rf"^$|{REPOSITORY}", _NO_REPOSITORY), _text(rf"^$|{REPOSITORY}")]
 ProjectOrNone = Annotated[str, _formed(rf"^$|{PROJECT}", _NO_PROJECT), _text(rf"^$|{PROJECT}")]
 UrlOrNone = Annotated[str, _formed(rf"^$|{URL}", _NO_URL), _text(rf"^$|{URL}")]
+
+
+def _variable(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(VARIABLE, value):
+        return value
+    raise ValueError("is no name of an environment variable; write for example GITHUB_TOKEN")  # it may be a token
+
+
+Variable = Annotated[str, BeforeValidator(_variable), _text(VARIABLE)]
 
 
 def _day(value: Any) -> Any:
