@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, group, owners, rules, vexjoin
+from triagebot import decisions, group, owners, renamed, rules, vexjoin
 from triagebot.beliefs import State
 from triagebot.config import Config, strange_sources
 from triagebot.decisions import Held
@@ -19,7 +19,7 @@ from triagebot.history import History
 from triagebot.model import Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
-from triagebot.seen import Options, connected, deletions, listed, surveyed
+from triagebot.seen import Options, Seen, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
 __all__ = ["Options", "View", "beside", "judge", "look"]
@@ -71,7 +71,7 @@ def look(
     importing = options.record_only
     trackers = {} if importing else connected(config, options)
     known = history.tickets()
-    seen = listed(config, history, trackers, known, options, keep)
+    seen = _called_now(listed(config, history, trackers, known, options, keep), state.belief, options.stream)
     warnings = list(seen.warnings)
     tickets = [t for f in seen.facts.values() for t in f.tickets if t.marker.stream == options.stream]
     if state.belief.scans <= 1 and not known and tickets:
@@ -100,9 +100,12 @@ def look(
 def beside(config: Config, history: History, view: View, options: Options) -> View:
     """The same for another stream (`options.stream`), by what was listed already; without drafts."""
     state = history.state(options.stream, keep_cache=False)
-    tickets = [t for t in view.tickets if t.marker.stream == options.stream]
+    missed = deletions(config, history, options)
+    mine = [t for t in view.tickets if t.marker.stream == options.stream]
+    ids = renamed.renamed(state.belief, mine, missed)
+    tickets = [renamed.ticket(t, ids) for t in mine]
     held = {
-        **deletions(config, history, options),
+        **renamed.decisions(missed, ids),
         **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
     }
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
@@ -111,6 +114,19 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
     judged = judge(config, state.belief, ownership, outside, options.now)
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
+
+
+def _called_now(seen: Seen, belief: Belief, stream: str) -> Seen:
+    """What was seen, with the findings of this stream under the names that they have by now."""
+    mine = [t for facts in seen.facts.values() for t in facts.tickets if t.marker.stream == stream]
+    ids = renamed.renamed(belief, mine, seen.held)
+    if not ids:
+        return seen
+    facts = {
+        name: replace(f, tickets=tuple(renamed.ticket(t, ids) if t.marker.stream == stream else t for t in f.tickets))
+        for name, f in seen.facts.items()
+    }
+    return replace(seen, facts=facts, held=renamed.decisions(seen.held, ids))
 
 
 def _asset(ticket: Ticket) -> str:
