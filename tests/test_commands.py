@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tracker_contract import marker
 
 from triagebot.commands import HELP, LONGEST, Command, Malformed, read, speaks
-from triagebot.decisions import commands_of, held_by_people, in_force, is_asked_for
+from triagebot.decisions import OPEN_END, carried, commands_of, held_by_people, in_force, is_asked_for
 from triagebot.model import ClosedAs, Remark, Ticket
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -229,6 +229,42 @@ def test_what_went_into_the_marker_is_told_by_the_marker() -> None:
     assert set(held(ticket(seen, marker=replace(bare, held=(), heard=(seen.mark,))))) == set(SHOWN)
     later = remark("/triagebot reopen", AT + 2 * DAY, 3)
     assert held(ticket(old, reopen, later, marker=known)) == {}
+
+
+WAITS = ("00000001:2026-06-30:0",)
+
+
+@pytest.mark.parametrize(
+    ("beside", "originals", "until"),
+    [
+        (None, (("a/b#2", True),), OPEN_END), (None, (("a/b#2", False),), None), (None, (), date(2026, 6, 30)),
+        (True, (), OPEN_END), (False, (), None), (None, (("a/b#3", False),), date(2026, 6, 30)),
+    ],
+)  # fmt: skip
+def test_a_duplicate_that_a_marker_carries_ends_with_its_original(
+    beside: bool | None, originals: tuple[tuple[str, bool], ...], until: date | None
+) -> None:
+    """Its tracker tells of the original, or it is among the tickets; where nobody does, the marker's day counts."""
+    told = replace(marker(), shown=(), held=WAITS, decisions=("duplicate:a/b#2|2026-04-01|octocat|x",))
+    tickets = [ticket(marker=told, originals=originals)]
+    if beside is not None:
+        tickets.append(ticket(id="a/b#2", is_open=beside))
+    assert held(*tickets) == ({"00000001": until} if until else {})
+    if until == OPEN_END:
+        late = AT + 900 * DAY
+        [decision] = held_by_people(tickets, EXPIRY, late).values()
+        assert carried(["00000001"], {"00000001": decision}) == (WAITS, told.decisions)
+        assert decision.words == (
+            "decided by octocat on 2026-04-01: closed as a duplicate, because x, until the other ticket is closed"
+        )
+
+
+def test_a_closing_as_duplicate_is_carried_with_its_original() -> None:
+    one = closed("duplicate", duplicate_of="a/b#2", duplicate_open=True, closed_by="octocat")
+    decisions = held_by_people([one], EXPIRY, AT + 300 * DAY)
+    assert carried(SHOWN[:1], decisions) == (
+        ("00000001:2026-07-30:0",), ("duplicate:a/b#2|2026-05-01|octocat|of a/b#2",),
+    )  # fmt: skip
 
 
 def test_an_edited_comment_is_another_one() -> None:

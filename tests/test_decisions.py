@@ -77,6 +77,34 @@ def test_a_decision_holds_for_what_it_saw_until_it_expires(case: Case, as_: str)
     assert "New since this ticket was last updated: 1 critical or high." in case.ticket.read_text()
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_duplicate_ends_with_the_other_ticket_also_after_it_was_opened_again(tmp_path: Path, lost: bool) -> None:
+    place = Place.create(tmp_path / "place")
+    tickets = place.folder / "tickets"
+
+    def run(week: int, base: list[Any], *app: Any) -> set[str]:
+        """What the ticket of the app acts on after the run of a week, which the next day's repeats."""
+        if lost:
+            shutil.rmtree(place.history, ignore_errors=True)
+        scan = write(tmp_path / f"w{week}", app=trivy("a/app:1.0", app), base=trivy("a/base:1.0", base))
+        place.run(scan, DAY + week * WEEK)
+        if base:
+            again = place.run(scan, DAY + week * WEEK, timedelta(days=1)).document["plan"]
+            assert again["create"] + again["update"] + again["reopen"] == 0  # it says the same on the next day
+        [text] = [path.read_text() for path in tickets.glob("*a-app-*.md")]
+        return set(re.findall(r"CVE-2026-\d{4}", text.split("### Vulnerabilities")[1].split("###")[0]))
+
+    run(0, [ONE], ONE)
+    [app], [base] = tickets.glob("*a-app-*.md"), tickets.glob("*a-base-*.md")
+    closing = f"state: closed\nclosed_as: duplicate\nduplicate_of: {base.name}\nclosed: 2026-05-04T00:00:00Z"
+    app.write_text(app.read_text().replace("state: open", closing))
+    assert run(1, [ONE], ONE, TWO) == {"CVE-2026-0002"}
+    assert "until the other ticket is closed" in app.read_text()
+    assert run(30, [ONE], ONE, TWO) == {"CVE-2026-0002"}
+    assert run(31, [], ONE, TWO) == {"CVE-2026-0002"}  # the other one closes now
+    assert run(32, [], ONE, TWO) == {"CVE-2026-0001", "CVE-2026-0002"}
+
+
 def test_a_decision_survives_a_lost_history(case: Case) -> None:
     case.run(0, ONE)
     case.close("not-planned", DAY + timedelta(days=1))

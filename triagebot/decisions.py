@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, cast
 
@@ -21,11 +21,17 @@ _WORDS: dict[str, str] = {
     "snooze": "snoozed", "accept": "risk accepted", "false-positive": "false positive",
 }  # fmt: skip
 _LONGEST_REASON = 200
+OPEN_END = date.max
+"""The end of what waits for something else: no day is known."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A person's decision on one finding, until a day. `ticket`: the key, without stream, of the ticket that tells."""
+    """A person's decision on one finding, until a day. `ticket`: the key, without stream, of the ticket that tells.
+
+    `original`: the ticket that a duplicate waits for. While that is known to be open there is no day (`OPEN_END`);
+    `lapses` is then the day on which the decision ends should nobody be able to tell of it any more.
+    """
 
     until: date
     said: str = SAID
@@ -34,13 +40,26 @@ class Held:
     at: date | None = None
     because: str = ""
     ticket: str = ""
+    original: str = ""
+    lapses: date | None = None
+
+    @property
+    def words(self) -> str:
+        """What was decided, and until when."""
+        return f"{self.said}, until {ending(self.until)}"
 
     @property
     def told(self) -> str:
         """What a marker carries of it, beside the finding and the day: kind, day, person, reason."""
         if not self.kind:
             return ""
-        return "|".join([self.kind, f"{self.at or ''}", self.by.replace("|", " "), self.because])
+        kind = f"{self.kind}:{self.original.replace('|', ' ')}" if self.original else self.kind
+        return "|".join([kind, f"{self.at or ''}", self.by.replace("|", " "), self.because])
+
+
+def ending(until: date) -> str:
+    """When a decision ends, in words."""
+    return "the other ticket is closed" if until == OPEN_END else f"{until:%Y-%m-%d}"
 
 
 Event = tuple[datetime, Held | None, tuple[str, ...]]
@@ -60,7 +79,7 @@ def carried(findings: Iterable[str], held: Mapping[str, Held]) -> tuple[tuple[st
     mine = {finding: held[finding] for finding in findings if finding in held}
     told = tuple(sorted({decision.told for decision in mine.values() if decision.told}))
     entries = (
-        f"{finding}:{d.until}:{told.index(d.told)}" if d.told else f"{finding}:{d.until}"
+        f"{finding}:{d.lapses or d.until}:{told.index(d.told)}" if d.told else f"{finding}:{d.until}"
         for finding, d in mine.items()
     )  # fmt: skip
     return tuple(sorted(entries)), told
@@ -70,8 +89,11 @@ def _key(marker: Marker) -> str:
     return bare(marker.key, marker.stream)
 
 
-def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
-    """People can break a marker: what cannot be read of it holds nothing, or holds without its words."""
+def _of_marker(ticket: Ticket, standing: Mapping[str, bool]) -> Iterator[tuple[str, Held]]:
+    """People can break a marker: what cannot be read of it holds nothing, or holds without its words.
+
+    `standing`: tickets by id, and whether they are open: a duplicate holds as long as its original.
+    """
     marker = ticket.marker
     for entry in marker.held:
         finding, until, place = (*entry.split(":"), "", "")[:3]
@@ -79,11 +101,33 @@ def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
             day = date.fromisoformat(until)
             decision = Held(day, ticket=_key(marker))
             with suppress(ValueError, IndexError):
-                kind, at, by, because = marker.decisions[int(place)].split("|", 3)
+                named, at, by, because = marker.decisions[int(place)].split("|", 3)
+                kind, _, original = named.partition(":")
                 if kind in _WORDS:
                     on = date.fromisoformat(at) if at else None
                     decision = made(cast(Kind, kind), day, by, on, because, _key(marker))
+                    told = {**standing, **dict(ticket.originals)}.get(original)
+                    decision = _waiting(decision, original, told) if kind == "duplicate" else decision
             yield finding, decision
+
+
+def _waiting(decision: Held, original: str, is_open: bool | None) -> Held:
+    """The decision as long as the original is open; until its day where that is not known."""
+    if is_open is None:
+        return replace(decision, original=original)
+    return replace(decision, original=original, lapses=decision.until, until=OPEN_END if is_open else date.min)
+
+
+def still_waiting(ticket: Ticket, before: Ticket) -> Ticket:
+    """A ticket that was just written, with what its tracker told before of the tickets that its decisions wait for."""
+    told = dict(before.originals)
+    if before.duplicate_of and before.duplicate_open is not None:
+        told[before.duplicate_of] = before.duplicate_open
+    return ticket if ticket is before else replace(ticket, originals=tuple({**told, **dict(ticket.originals)}.items()))
+
+
+def _standing(tickets: Iterable[Ticket]) -> dict[str, bool]:
+    return {ticket.id: ticket.is_open for ticket in tickets}
 
 
 def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> Mapping[str, Held]:
@@ -95,8 +139,10 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
     """
     today = now.astimezone(UTC).date()
     held: dict[str, Held] = {}
+    tickets = list(tickets)
+    standing = _standing(tickets)
     for ticket in tickets:
-        for finding, decision in _of_ticket(ticket, expiry, now).items():
+        for finding, decision in _of_ticket(ticket, expiry, now, standing).items():
             _hold(held, finding, decision)
     return {finding: decision for finding, decision in held.items() if today < decision.until}
 
@@ -117,11 +163,13 @@ def _told(ticket: Ticket, expiry: timedelta) -> list[tuple[Remark, Command]]:
 def in_force(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> list[Decision]:
     """What people decided and what still holds, the first to end first."""
     today = now.astimezone(UTC).date()
-    found = [d for ticket in tickets for d in _decided(ticket, expiry, now) if today < d.until]
+    tickets = list(tickets)
+    standing = _standing(tickets)
+    found = [d for ticket in tickets for d in _decided(ticket, expiry, now, standing) if today < d.until]
     return sorted(found, key=lambda d: (d.until, d.ticket, d.by, d.what))
 
 
-def _decided(ticket: Ticket, expiry: timedelta, now: datetime) -> list[Decision]:
+def _decided(ticket: Ticket, expiry: timedelta, now: datetime, standing: Mapping[str, bool]) -> list[Decision]:
     found: list[Decision] = []
     said = commands_of(ticket, expiry)
     events: list[tuple[datetime, str, str, date, str]]
@@ -132,7 +180,7 @@ def _decided(ticket: Ticket, expiry: timedelta, now: datetime) -> list[Decision]
     ]  # fmt: skip
     for _, what, by, day, because in sorted(events):
         found = [] if what == "reopen" else [*found, Decision(by, what, day, because, ticket.id)]
-    last = max((decision for _, decision in _of_marker(ticket)), key=lambda d: d.until, default=None)
+    last = max((decision for _, decision in _of_marker(ticket, standing)), key=lambda d: d.until, default=None)
     if last and not said:  # decided where it stood before, or by a closing that a reopening ended
         found.append(
             Decision(
@@ -152,7 +200,7 @@ def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
     return any(c.kind == "reopen" and (ticket.closed_at is None or c.at >= ticket.closed_at) for c in last)
 
 
-def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, Held]:
+def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime, standing: Mapping[str, bool]) -> dict[str, Held]:
     """What a ticket holds: what went into its marker, the marker, and what came since; a `reopen` ends what was before.
 
     The marker tells more than the remarks that went into it where history, which knows what they saw, is lost.
@@ -160,7 +208,7 @@ def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, He
     held: dict[str, Held] = {}
     told = _told(ticket, expiry)
     _replay(held, [_event(c, ticket) for r, c in told if r.mark in ticket.marker.heard])
-    for finding, decision in _of_marker(ticket):
+    for finding, decision in _of_marker(ticket, standing):
         _hold(held, finding, decision)
     since = [_event(c, ticket) for r, c in told if r.mark not in ticket.marker.heard]
     _replay(held, [*_closings(ticket, expiry, now), *since])
@@ -175,12 +223,16 @@ def _event(c: Command, ticket: Ticket) -> Event:
 
 
 def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Event]:
+    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
+        return
     kind: Kind = "duplicate" if ticket.closed_as == "duplicate" else "not-planned"
     at = ticket.closed_at or now
+    until = (at + expiry).astimezone(UTC).date()
     because = ticket.closed_because or (f"of {ticket.duplicate_of}" if ticket.duplicate_of else "")
-    for until in _closing(ticket, expiry, now):
-        said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
-        yield at, said, ticket.marker.shown
+    said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
+    if kind == "duplicate":
+        said = _waiting(said, ticket.duplicate_of, ticket.duplicate_open)
+    yield at, said, ticket.marker.shown
 
 
 def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
@@ -190,15 +242,6 @@ def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
             continue
         for finding in shown:
             _hold(held, finding, said)
-
-
-def _closing(ticket: Ticket, expiry: timedelta, now: datetime) -> list[date]:
-    """Until when a person's closing decides; nothing where it does not."""
-    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
-        return []
-    if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
-        return [(now + expiry).astimezone(UTC).date() if ticket.duplicate_open else date.min]
-    return [((ticket.closed_at or now) + expiry).astimezone(UTC).date()]
 
 
 def _hold(held: dict[str, Held], finding: str, decision: Held) -> None:

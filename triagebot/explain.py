@@ -155,7 +155,7 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     finding = finding_id(row["asset"], row["package"], row["vulnerability"])
     excuse = said(view.excuses[row["excused"]]) if row["excused"] is not None else ""
     if not excuse and finding in view.held:
-        excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
+        excuse = view.held[finding].words
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {many(row['missed'], 'scan')}"
     shown = [t.id if t.is_open else f"{t.id} ({_standing(t)})" for t in view.tickets if finding in t.marker.shown]
     fix = (

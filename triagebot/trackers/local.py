@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ from triagebot.trackers.interface import (
     flag_of,
     merged,
     one_by_one,
+    originals,
     reflagged,
     refuse_drift,
     splice,
@@ -223,6 +225,8 @@ class LocalTracker:
             closed_by_us=not is_open and _closed_by(front) == _closing(front),
             closed_at=None if is_open else time(front.get("closed")),
             duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
+            duplicate_of="" if is_open else str(front.get("duplicate_of") or ""),
+            originals=tuple((o, told) for o in originals(marker) if (told := self._is_open(o)) is not None),
             damaged=damaged or BEGIN not in body or END not in body,
             closed_by="" if is_open else str(front.get("closed_by") or ""),
             closed_because="" if is_open else str(front.get("because") or ""),
@@ -233,11 +237,9 @@ class LocalTracker:
         """Whether the ticket that a duplicate names is open; None where it names none that exists."""
         if not isinstance(other, str) or Path(other).name != other or not (self.folder / other).is_file():
             return None
-        try:
-            front, _ = self._read(self.folder / other)
-        except TrackerError:
-            return None
-        return stands_open(front)
+        with suppress(TrackerError):
+            return stands_open(self._read(self.folder / other)[0])
+        return None
 
 
 def file_name(key: str, stream: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from triagebot.decisions import ending
 from triagebot.model import Decision
 from triagebot.render import many, number
 from triagebot.render.blocks import Block, Bullets, Line, Paragraph, Said, Table, line
@@ -74,9 +75,8 @@ def decisions(s: Summary, rows: int) -> list[Block]:
 
 
 def _decision(d: Decision) -> tuple[Line, ...]:
-    until = "the other ticket is closed" if d.what == "closed as duplicate" else f"{d.until}"
     return (
-        line(until),
+        line(ending(d.until)),
         line(Said(d.what, "text")),
         line(Said(d.by, "text")),
         line(Said(d.because, "text")),
