@@ -207,6 +207,9 @@ def test_a_reopen_ends_what_was_before_it_and_nothing_after() -> None:
     assert held(ticket(remark(snooze, AT + DAY, 2), remark(reopen))) != {}, "the order of the comments counts"
     assert held(closed("not-planned", AT, remark(reopen, AT + DAY))) == {}
     assert held(closed("not-planned", AT + DAY, remark(reopen))) != {}
+    at_once = ticket(remark(reopen), remark("/triagebot false-positive because x", AT, 2))
+    assert held(at_once) != {}
+    assert [d.what for d in in_force([at_once], EXPIRY, AT)] == ["false-positive"]
 
 
 def test_a_closing_holds_until_it_expires() -> None:

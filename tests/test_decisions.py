@@ -130,6 +130,31 @@ def test_a_decision_holds_for_what_was_away_for_a_while(case: Case, lost: bool) 
     assert case.names() == {"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}
 
 
+def test_with_the_history_the_baseline_is_lost_and_that_is_said(tmp_path: Path) -> None:
+    """Nobody knows any more what the first scan had: nothing is filed, and no critical finding passes in silence."""
+    case = Case(tmp_path)
+    settings = case.place.folder / "triagebot.yaml"
+    settings.write_text(f"{settings.read_text()}backlog: baseline\n")
+    new, low = vulnerability("CVE-2026-0003", severity="CRITICAL"), vulnerability("CVE-2026-0004", severity="LOW")
+    assert case.run(0, ONE) == {}
+    why = "  ticket: none shows it: the first scan had it, and `backlog: baseline` makes no tickets of that\n"
+    assert why in case.explained(DAY)
+    assert case.run(1, ONE, TWO) == {"create": 1}
+    shutil.rmtree(case.place.history)
+    scan = write(tmp_path / "w2", a=trivy("a/a:1.2", [ONE, TWO, new, low]))
+    told = case.place.run(scan, DAY + 2 * WEEK).document
+    assert told["plan"]["create"] == 0
+    assert [warning for warning in told["warnings"] if "baseline" in warning] == [
+        "with it went what the first scan had: with `backlog: baseline`, 2 findings of this scan that no ticket shows, "
+        "2 of them critical or high, get no ticket, new or not; bring the history back and run again, or set "
+        "`backlog: ticket` to file them"
+    ]
+    assert why in case.explained(DAY + 2 * WEEK)
+    settings.write_text(settings.read_text().replace("baseline", "ticket"))
+    assert case.run(2, ONE, TWO, new, low) == {"update": 1}
+    assert case.names() == {"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}
+
+
 def test_done_is_believed_until_a_newer_image_or_the_grace_says_otherwise(case: Case) -> None:
     case.run(0, ONE, tag="1.0")
     case.close("done", DAY + timedelta(days=1))

@@ -178,7 +178,7 @@ def _decided(ticket: Ticket, expiry: timedelta, now: datetime, standing: Mapping
         (at, f"closed as {ticket.closed_as}", d.by, d.until, d.because)
         for at, d, _ in _closings(ticket, expiry, now) if d
     ]  # fmt: skip
-    for _, what, by, day, because in sorted(events):
+    for _, what, by, day, because in sorted(events, key=lambda event: event[0]):
         found = [] if what == "reopen" else [*found, Decision(by, what, day, because, ticket.id)]
     last = max((decision for _, decision in _of_marker(ticket, standing)), key=lambda d: d.until, default=None)
     if last and not said:  # decided where it stood before, or by a closing that a reopening ended

@@ -13,6 +13,7 @@ from triagebot import archive, formats, reasons
 from triagebot.config import Config
 from triagebot.errors import InputError, ReportError
 from triagebot.excuses import said
+from triagebot.files import Rule
 from triagebot.formats import Report
 from triagebot.identity import finding_id
 from triagebot.look import Options, View, by_alias
@@ -150,6 +151,13 @@ def _rated(view: View, vulnerability: str) -> list[str]:
     return [f"{word} by {name}" for name, word in scored]
 
 
+def _untold(config: Config, row: dict[str, Any], rule: Rule) -> str:
+    """Why what the rules would make a ticket of has none, where it is not excused."""
+    if config.settings.backlog == "baseline" and row["baseline"] and rule.action == "ticket":
+        return ": the first scan had it, and `backlog: baseline` makes no tickets of that"
+    return ""
+
+
 def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     rule = [*config.rules, NO_RULE][row["rule"]]
     finding = finding_id(row["asset"], row["package"], row["vulnerability"])
@@ -177,5 +185,5 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
         f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
         + (f"; excused: {excuse}" if excuse else ""),
         *(f"    before it, {earlier.id}: {why}" for earlier, why in before),
-        f"  ticket: {', '.join(shown) if shown else 'none shows it'}",
+        f"  ticket: {', '.join(shown) if shown else 'none shows it'}{'' if shown else _untold(config, row, rule)}",
     ]

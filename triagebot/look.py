@@ -16,9 +16,11 @@ from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
 from triagebot.grouping import Grouping, Room
 from triagebot.history import History
-from triagebot.model import Belief, Draft, Ticket, TrackerFacts
+from triagebot.identity import finding_id
+from triagebot.model import FINDING, Belief, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
+from triagebot.render import many, number
 from triagebot.seen import Options, Seen, connected, deletions, listed, surveyed
 from triagebot.trackers import Tracker
 
@@ -74,7 +76,8 @@ def look(
     seen = _called_now(listed(config, history, trackers, known, options, keep), state.belief, options.stream)
     warnings = list(seen.warnings)
     tickets = [t for f in seen.facts.values() for t in f.tickets if t.marker.stream == options.stream]
-    if state.belief.scans <= 1 and not known and tickets:
+    is_lost = state.belief.scans <= 1 and not known and bool(tickets)
+    if is_lost:
         warnings.append("history was lost: tickets exist that it does not know; all findings count as new once")
     held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
@@ -87,6 +90,8 @@ def look(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
+    if is_lost and grouping.baseline:
+        warnings += _baseline_lost(config, judged, tickets, held)
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure))
     room = None if every else Room(config.settings.limits.new_tickets, broken)
     drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
@@ -114,6 +119,22 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
     judged = judge(config, state.belief, ownership, outside, options.now)
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
+
+
+def _baseline_lost(
+    config: Config, judged: pl.DataFrame, tickets: Sequence[Ticket], held: Mapping[str, Held]
+) -> list[str]:
+    """What is taken for the first scan's, because nobody knows any more what that had: it may be new."""
+    acting = [i for i, rule in enumerate(config.rules) if rule.action == "ticket"]
+    rows = judged.filter("baseline", pl.col("rule").is_in(acting), pl.col("excused").is_null())
+    seen = {finding for ticket in tickets for finding in ticket.marker.shown} | set(held)
+    left = [row["severity"] for row in rows.iter_rows(named=True) if finding_id(*(row[c] for c in FINDING)) not in seen]
+    serious = sum(severity in ("critical", "high") for severity in left)
+    return [
+        f"with it went what the first scan had: with `backlog: baseline`, {many(len(left), 'finding')} of this scan "
+        f"that no ticket shows, {number(serious)} of them critical or high, get no ticket, new or not; "
+        "bring the history back and run again, or set `backlog: ticket` to file them"
+    ] if left else []  # fmt: skip
 
 
 def _called_now(seen: Seen, belief: Belief, stream: str) -> Seen:
