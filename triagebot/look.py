@@ -169,6 +169,6 @@ def judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside
     covered = excused(table, config.exemptions, aliases, now)
     if outside.statements:
         told = vexjoin.judged(table, belief.shown, outside.statements, belief.aliases, now)
-        table = table.with_columns(told["vex"])
+        table = table.with_columns(told["vex"], told["stated"])
         covered = covered.fill_null(told["stated"] + len(config.exemptions))
     return table.with_columns(rules.verdicts(table, config.rules, aliases).alias("rule"), covered)
