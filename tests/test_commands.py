@@ -193,11 +193,47 @@ def test_what_decides_nothing_holds_nothing(text: str) -> None:
     assert held(ticket(remark("/triagebot snooze 14d", allowed=False))) == {}
 
 
-def test_the_longest_decision_holds() -> None:
+def test_of_several_commands_the_last_one_holds() -> None:
+    """A person who says a shorter time means it."""
     short, long = remark("/triagebot snooze 60d"), remark("/triagebot snooze 7d", AT + DAY, 2)
-    assert set(held(ticket(short, long)).values()) == {date(2026, 6, 30)}
-    assert set(held(ticket(long, short)).values()) == {date(2026, 6, 30)}
+    assert set(held(ticket(short, long)).values()) == {date(2026, 5, 9)}
+    assert set(held(ticket(long, short)).values()) == {date(2026, 5, 9)}
+    part = replace(long, shown=SHOWN[:1])
+    assert held(ticket(short, part)) == {SHOWN[0]: date(2026, 5, 9), SHOWN[1]: date(2026, 6, 30)}
+    assert held(ticket(short, long), now=datetime(2026, 5, 9, tzinfo=UTC)) == {}
+    assert in_force([ticket(short, long)], EXPIRY, datetime(2026, 5, 9, tzinfo=UTC)) == []
+    assert [str(d.until) for d in in_force([ticket(short, part)], EXPIRY, AT)] == ["2026-05-09", "2026-06-30"]
+    assert set(held(closed("not-planned", AT, long)).values()) == {date(2026, 5, 9)}
+
+
+def test_a_closing_does_not_shorten_what_a_command_named() -> None:
+    accept = remark("/triagebot accept until 2026-10-01 because of x")
+    assert set(held(closed("not-planned", AT + DAY, accept)).values()) == {date(2026, 10, 1)}
+
+
+def test_the_longest_of_several_tickets_holds() -> None:
+    short, long = remark("/triagebot snooze 60d"), remark("/triagebot snooze 7d", AT + DAY, 2)
     assert set(held(ticket(long), ticket(short)).values()) == {date(2026, 6, 30)}
+
+
+def test_a_reopen_ends_also_what_its_ticket_carries_from_another() -> None:
+    """Tickets are grouped otherwise now: the first one is closed, and its comment stands."""
+    accept = remark("/triagebot accept until 2026-10-01 because later")
+    first = ticket(accept, id="a/b#1", is_open=False, closed_as="not-planned", closed_by_us=True, closed_at=AT)
+    entries, told = carried(SHOWN[:1], held_by_people([first], EXPIRY, AT))
+    second = ticket(id="a/b#2", marker=replace(marker(), shown=("00000009",), held=entries, decisions=told))
+    assert set(held(first, second)) == set(SHOWN)
+    assert [d.ticket for d in in_force([first, second], EXPIRY, AT)] == ["a/b#1"], "one decision is named once"
+    asks = remark("/triagebot reopen", AT + DAY, 2, shown=("00000009",))
+    assert set(held(first, replace(second, remarks=(asks,)))) == {SHOWN[1]}
+    shows = replace(second.marker, shown=("00000009", SHOWN[0]), held=(), decisions=(), heard=(asks.mark,))
+    written = replace(second, remarks=(asks,), marker=shows)
+    assert set(held(first, written)) == {SHOWN[1]}, "and in each run after it"
+    assert [d.ticket for d in in_force([first, written], EXPIRY, AT)] == ["a/b#1"], "of the other finding"
+    both = replace(written, marker=replace(shows, shown=SHOWN))
+    assert (held(first, both), in_force([first, both], EXPIRY, AT)) == ({}, [])
+    anew = replace(first, remarks=(replace(accept, at=AT + 2 * DAY),))
+    assert set(held(anew, both)) == set(SHOWN), "what is decided after it holds"
 
 
 def test_a_reopen_ends_what_was_before_it_and_nothing_after() -> None:
@@ -292,7 +328,8 @@ def test_who_asks_for_a_ticket_is_heard_once_per_closing() -> None:
 
 def test_what_holds_is_named_the_first_to_end_first() -> None:
     accept = remark("/triagebot accept until 2026-08-01 because of x", by="hubot")
-    told = in_force([ticket(accept, remark("/triagebot snooze 14d", AT + DAY, 2)), closed("not-planned")], EXPIRY, AT)
+    snooze = replace(remark("/triagebot snooze 14d", AT + DAY, 2), shown=SHOWN[:1])
+    told = in_force([ticket(accept, snooze), closed("not-planned")], EXPIRY, AT)
     assert [(d.what, d.by, d.because, str(d.until)) for d in told] == [
         ("snooze", "octocat", "", "2026-05-16"), ("closed as not-planned", "", "", "2026-07-30"),
         ("accept", "hubot", "of x", "2026-08-01"),

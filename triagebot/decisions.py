@@ -20,6 +20,8 @@ _WORDS: dict[str, str] = {
     "not-planned": "closed as not planned", "duplicate": "closed as a duplicate", "deleted": "ticket deleted",
     "snooze": "snoozed", "accept": "risk accepted", "false-positive": "false positive",
 }  # fmt: skip
+_COMMANDS = ("snooze", "accept", "false-positive")
+"""Decisions that name their end: of several the last one said counts."""
 _LONGEST_REASON = 200
 OPEN_END = date.max
 """The end of what waits for something else: no day is known."""
@@ -135,16 +137,39 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
 
     Closing as not planned or duplicate decides on the findings that the ticket showed, until `expiry` after
     the closing (a duplicate: until the other ticket closes); so do commands in comments. `reopen` ends what was
-    decided on the ticket before. The marker carries decisions along.
+    decided on the ticket before, also where it was decided elsewhere and carried here. The marker carries decisions
+    along. Of several the one that ends last counts, but a later command of a person before an earlier decision.
     """
     today = now.astimezone(UTC).date()
     held: dict[str, Held] = {}
     tickets = list(tickets)
-    standing = _standing(tickets)
+    standing, ends = _standing(tickets), _ends(tickets, expiry)
     for ticket in tickets:
         for finding, decision in _of_ticket(ticket, expiry, now, standing).items():
-            _hold(held, finding, decision)
+            if not _is_over(ends, ticket, finding, decision):
+                _hold(held, finding, decision)
     return {finding: decision for finding, decision in held.items() if today < decision.until}
+
+
+Ends = Mapping[str, list[tuple[str, date]]]
+"""Where (ticket) and when a person asked for a finding to be acted on again."""
+
+
+def _ends(tickets: Iterable[Ticket], expiry: timedelta) -> Ends:
+    """A `reopen` is about what its ticket shows, and what it carries from tickets that were there before it."""
+    ends: dict[str, list[tuple[str, date]]] = {}
+    for ticket in tickets:
+        days = [c.at.astimezone(UTC).date() for c in commands_of(ticket, expiry) if c.kind == "reopen"]
+        carried_here = (entry.partition(":")[0] for entry in ticket.marker.held)
+        for finding in {*ticket.marker.shown, *carried_here} if days else ():
+            ends.setdefault(finding, []).append((ticket.id, max(days)))
+    return ends
+
+
+def _is_over(ends: Ends, ticket: Ticket, finding: str, decision: Held) -> bool:
+    """Whether a `reopen` on another ticket ended what was decided on this one."""
+    at = decision.at
+    return at is not None and any(other != ticket.id and at <= day for other, day in ends.get(finding, ()))
 
 
 def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:
@@ -161,37 +186,46 @@ def _told(ticket: Ticket, expiry: timedelta) -> list[tuple[Remark, Command]]:
 
 
 def in_force(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> list[Decision]:
-    """What people decided and what still holds, the first to end first."""
+    """What people decided and what still holds, the first to end first. What other tickets only carry is named once."""
     today = now.astimezone(UTC).date()
     tickets = list(tickets)
-    standing = _standing(tickets)
-    found = [d for ticket in tickets for d in _decided(ticket, expiry, now, standing) if today < d.until]
-    return sorted(found, key=lambda d: (d.until, d.ticket, d.by, d.what))
+    standing, ends = _standing(tickets), _ends(tickets, expiry)
+    found: dict[tuple[object, ...], list[Decision]] = {}
+    for ticket in tickets:
+        for said in _decided(ticket, expiry, now, ends):
+            key = said.kind, said.by, said.until, said.because
+            found.setdefault(key, []).append(_named(said, _direct(ticket, said.kind), ticket))
+    for ticket in tickets:
+        mine = [d for f, d in _of_marker(ticket, standing) if not _is_over(ends, ticket, f, d)]
+        last = max(mine, key=lambda d: d.until, default=None)
+        if last and not commands_of(ticket, expiry):  # decided elsewhere before, or by a closing that was undone
+            what = f"decided before: {_WORDS[last.kind]}" if last.kind else "decided before"
+            key = last.kind, last.by, last.until, last.because
+            found.setdefault(key, [_named(last, what, ticket)])
+    named = [d for same in found.values() for d in same if today < d.until]
+    return sorted(named, key=lambda d: (d.until, d.ticket, d.by, d.what))
 
 
-def _decided(ticket: Ticket, expiry: timedelta, now: datetime, standing: Mapping[str, bool]) -> list[Decision]:
-    found: list[Decision] = []
-    said = commands_of(ticket, expiry)
-    events: list[tuple[datetime, str, str, date, str]]
-    events = [(c.at, c.kind, c.by, c.until, c.because) for c in said]
-    events += [
-        (at, f"closed as {ticket.closed_as}", d.by, d.until, d.because)
-        for at, d, _ in _closings(ticket, expiry, now) if d
-    ]  # fmt: skip
-    for _, what, by, day, because in sorted(events, key=lambda event: event[0]):
-        found = [] if what == "reopen" else [*found, Decision(by, what, day, because, ticket.id)]
-    last = max((decision for _, decision in _of_marker(ticket, standing)), key=lambda d: d.until, default=None)
-    if last and not said:  # decided where it stood before, or by a closing that a reopening ended
-        found.append(
-            Decision(
-                last.by,
-                f"decided before: {_WORDS[last.kind]}" if last.kind else "decided before",
-                last.until,
-                last.because,
-                ticket.id,
-            )
-        )
-    return found
+def _direct(ticket: Ticket, kind: Kind) -> str:
+    return f"closed as {ticket.closed_as}" if kind in ("not-planned", "duplicate") else kind
+
+
+def _named(held: Held, what: str, ticket: Ticket) -> Decision:
+    return Decision(held.by, what, held.until, held.because, ticket.id)
+
+
+def _decided(ticket: Ticket, expiry: timedelta, now: datetime, ends: Ends) -> list[Held]:
+    """What people decided on this ticket itself, without what was ended or said otherwise since."""
+    found: list[tuple[Held, set[str]]] = []
+    events = [*(_event(c, ticket) for c in commands_of(ticket, expiry)), *_closings(ticket, expiry, now)]
+    for _, said, shown in sorted(events, key=lambda event: event[0]):
+        if said is None:
+            found = []
+            continue
+        if said.kind in _COMMANDS:
+            found = [(d, rest) for d, about in found if (rest := about - set(shown))]
+        found.append((said, set(shown)))
+    return [d for d, about in found if not about or not all(_is_over(ends, ticket, f, d) for f in about)]
 
 
 def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
@@ -241,7 +275,10 @@ def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
             held.clear()
             continue
         for finding in shown:
-            _hold(held, finding, said)
+            if said.kind in _COMMANDS:
+                held[finding] = said
+            else:
+                _hold(held, finding, said)
 
 
 def _hold(held: dict[str, Held], finding: str, decision: Held) -> None:

@@ -145,8 +145,12 @@ def words(notice: Notice) -> str:
     about = f"{many(notice.findings, 'finding')}, {number(notice.serious)} of them critical or high"
     comes = f"{about}, will need action"
     if notice.to_do < notice.findings:
-        few = f"{number(notice.to_do)} ({number(notice.to_do_serious)} critical or high)"
-        comes = f"{few} of {many(notice.findings, 'finding')} will need action"
+        comes = (
+            f"{number(notice.to_do)} of {many(notice.findings, 'finding')} will need action, "
+            f"{number(notice.to_do_serious)} of them critical or high"
+        )
+    if not notice.to_do:
+        comes = f"{many(notice.findings, 'finding')}, none of them to act on then"
     return {
         "ending": f"ends on {notice.day}: {comes}",
         "ended": f"ended on {notice.day}: it excuses nothing any more" + (f" ({about})" if notice.findings else ""),
