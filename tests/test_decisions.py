@@ -183,6 +183,41 @@ def test_a_closed_ticket_is_explained_as_closed(case: Case, as_: str) -> None:
     assert f"\n  ticket: {name} (closed as {as_} by a person on 2026-05-04)\n" in case.explained(day)
 
 
+def test_a_decision_holds_when_its_tracker_leaves_the_settings(tmp_path: Path) -> None:
+    """History knows it, and says where it was made; it is named in the summary, and ends on its day."""
+    settings = "trackers: {%s: {type: local, path: %s}}\nteams: t.yaml\n"
+    place = Place.create(tmp_path / "place", settings % ("one", "t1"))
+    teams = place.folder / "t.yaml"
+    teams.write_text("teams: {p: {tracker: one}}\nunowned: p\n")
+    scan = write(tmp_path / "w0", a=trivy("a/a:1.0", [ONE]))
+    place.run(scan, DAY)
+    [ticket] = (place.folder / "t1").glob("*.md")
+    closed = "state: closed\nclosed_as: not-planned\nclosed_by: alice\nbecause: no time"
+    ticket.write_text(ticket.read_text().replace("state: open", closed))
+    place.run(scan, DAY, later=timedelta(days=1))
+    (place.folder / "triagebot.yaml").write_text(settings % ("two", "t2"))
+    teams.write_text("teams: {q: {tracker: two}}\nunowned: q\n")
+    both = write(tmp_path / "w1", a=trivy("a/a:1.1", [ONE, TWO]))
+    told = place.run(both, DAY + WEEK)
+    assert (told.document["plan"]["create"], told.document["findings"]["decided"]) == (1, 1)
+    assert (
+        "tracker 'one' is in the settings no more: history keeps 1 decision of people on its tickets, "
+        "each until its day; name the tracker in `trackers:` again to change one"
+    ) in told.document["warnings"]
+    assert f"| 2026-08-02 | closed as not-planned | alice | no time | `{ticket.name}` |" in told.summary
+    [moved] = (place.folder / "t2").glob("*.md")
+    assert "CVE-2026-0001" not in moved.read_text().split("### Vulnerabilities")[1].split("###")[0]
+    (place.folder / "triagebot.yaml").write_text(settings % ("three", "t1"))
+    teams.write_text("teams: {q: {tracker: three}}\nunowned: q\n")
+    named = place.run(both, DAY + WEEK, dry_run=True)
+    (place.folder / "triagebot.yaml").write_text(settings % ("two", "t2"))
+    teams.write_text("teams: {q: {tracker: two}}\nunowned: q\n")
+    assert named.summary.count("| closed as not-planned | alice |") == 1, "a tracker of another name lists the ticket itself"
+    late = place.run(both, DAY + WEEK, later=timedelta(days=84)).document
+    assert (late["plan"]["update"], late["findings"]["decided"]) == (1, 0)
+    assert not any("in the settings no more" in warning for warning in late["warnings"])
+
+
 def test_a_deleted_ticket_is_not_filed_again(case: Case) -> None:
     case.run(0, ONE)
     case.ticket.unlink()

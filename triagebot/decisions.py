@@ -151,25 +151,25 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
     return {finding: decision for finding, decision in held.items() if today < decision.until}
 
 
-Ends = Mapping[str, list[tuple[str, date]]]
-"""Where (ticket) and when a person asked for a finding to be acted on again."""
+Ends = Mapping[str, list[tuple[tuple[str, str], date]]]
+"""Where (tracker, ticket) and when a person asked for a finding to be acted on again."""
 
 
 def _ends(tickets: Iterable[Ticket], expiry: timedelta) -> Ends:
     """A `reopen` is about what its ticket shows, and what it carries from tickets that were there before it."""
-    ends: dict[str, list[tuple[str, date]]] = {}
+    ends: dict[str, list[tuple[tuple[str, str], date]]] = {}
     for ticket in tickets:
         days = [c.at.astimezone(UTC).date() for c in commands_of(ticket, expiry) if c.kind == "reopen"]
         carried_here = (entry.partition(":")[0] for entry in ticket.marker.held)
         for finding in {*ticket.marker.shown, *carried_here} if days else ():
-            ends.setdefault(finding, []).append((ticket.id, max(days)))
+            ends.setdefault(finding, []).append(((ticket.tracker, ticket.id), max(days)))
     return ends
 
 
 def _is_over(ends: Ends, ticket: Ticket, finding: str, decision: Held) -> bool:
     """Whether a `reopen` on another ticket ended what was decided on this one."""
-    at = decision.at
-    return at is not None and any(other != ticket.id and at <= day for other, day in ends.get(finding, ()))
+    at, here = decision.at, (ticket.tracker, ticket.id)
+    return at is not None and any(other != here and at <= day for other, day in ends.get(finding, ()))
 
 
 def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:

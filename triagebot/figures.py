@@ -57,7 +57,7 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
             _acting(config), view.held,
         ),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
-        decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
+        decisions=tuple(decisions.in_force([*view.former, *mine], config.settings.decision_expiry, options.now)),
         unassignable=left.unassignable, waiting=left.waiting,
         stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),
     )  # fmt: skip

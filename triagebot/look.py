@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,11 +18,11 @@ from triagebot.findings import findings
 from triagebot.grouping import Grouping, Room
 from triagebot.history import History
 from triagebot.identity import finding_id
-from triagebot.model import FINDING, Belief, Draft, Ticket, TrackerFacts
+from triagebot.model import FINDING, Belief, Decision, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
 from triagebot.render import many, number
-from triagebot.seen import Options, Seen, connected, deletions, listed, surveyed
+from triagebot.seen import Options, Seen, connected, deletions, former, listed, surveyed
 from triagebot.trackers import Tracker
 
 __all__ = ["Options", "View", "beside", "judge", "look"]
@@ -48,6 +49,8 @@ class View:
     """The ticket that carries the weekly summaries, by tracker."""
     untracked: Mapping[str, str] = field(default_factory=dict)
     """Why a tracker gets none."""
+    former: Sequence[Ticket] = ()
+    """Tickets of trackers that the settings name no more, as they were last seen: for what people decided there."""
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -73,13 +76,18 @@ def look(
     importing = options.record_only
     trackers = {} if importing else connected(config, options)
     known = history.tickets()
-    seen = _called_now(listed(config, history, trackers, known, options, keep), state.belief, options.stream)
+    seen = listed(config, history, trackers, known, options, keep)
+    there = [t for f in seen.facts.values() for t in f.tickets]
+    before = [] if importing else former(config, history, options, there)
+    seen, before = _called_now(seen, before, state.belief, options.stream)
     warnings = list(seen.warnings)
     tickets = [t for f in seen.facts.values() for t in f.tickets if t.marker.stream == options.stream]
     is_lost = state.belief.scans <= 1 and not known and bool(tickets)
     if is_lost:
         warnings.append("history was lost: tickets exist that it does not know; all findings count as new once")
-    held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
+    expiry = config.settings.decision_expiry
+    warnings += _former(decisions.in_force(before, expiry, options.now), before)
+    held = {**seen.held, **decisions.held_by_people([*before, *tickets], expiry, options.now)}
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
@@ -98,7 +106,7 @@ def look(
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
         state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings),
-        outside, seen.tracking, seen.untracked,
+        outside, seen.tracking, seen.untracked, before,
     )  # fmt: skip
 
 
@@ -107,18 +115,22 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
     state = history.state(options.stream, keep_cache=False)
     missed = deletions(config, history, options)
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
-    ids = renamed.renamed(state.belief, mine, missed)
+    before = former(config, history, options, view.tickets)
+    ids = renamed.renamed(state.belief, [*before, *mine], missed)
     tickets = [renamed.ticket(t, ids) for t in mine]
+    before = [renamed.ticket(t, ids) for t in before]
     held = {
         **renamed.decisions(missed, ids),
-        **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
+        **decisions.held_by_people([*before, *tickets], config.settings.decision_expiry, options.now),
     }
     assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
     ownership = owners.assign(sorted(assets), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
     judged = judge(config, state.belief, ownership, outside, options.now)
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
-    return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
+    return replace(
+        view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=(), former=before
+    )
 
 
 def _baseline_lost(
@@ -137,17 +149,29 @@ def _baseline_lost(
     ] if left else []  # fmt: skip
 
 
-def _called_now(seen: Seen, belief: Belief, stream: str) -> Seen:
-    """What was seen, with the findings of this stream under the names that they have by now."""
+def _former(decided: Sequence[Decision], before: Sequence[Ticket]) -> list[str]:
+    """That people decided in trackers that the settings name no more; one sentence for each tracker."""
+    named = {ticket.id: ticket.tracker for ticket in before}
+    counted = Counter(named[decision.ticket] for decision in decided)
+    return [
+        f"tracker {name!r} is in the settings no more: history keeps {many(count, 'decision')} of people on "
+        "its tickets, each until its day; name the tracker in `trackers:` again to change one"
+        for name, count in sorted(counted.items())
+    ]
+
+
+def _called_now(seen: Seen, before: list[Ticket], belief: Belief, stream: str) -> tuple[Seen, list[Ticket]]:
+    """What was seen, and what was before, with the findings of this stream under the names that they have by now."""
     mine = [t for facts in seen.facts.values() for t in facts.tickets if t.marker.stream == stream]
-    ids = renamed.renamed(belief, mine, seen.held)
+    ids = renamed.renamed(belief, [*before, *mine], seen.held)
     if not ids:
-        return seen
+        return seen, before
     facts = {
         name: replace(f, tickets=tuple(renamed.ticket(t, ids) if t.marker.stream == stream else t for t in f.tickets))
         for name, f in seen.facts.items()
     }
-    return replace(seen, facts=facts, held=renamed.decisions(seen.held, ids))
+    seen = replace(seen, facts=facts, held=renamed.decisions(seen.held, ids))
+    return seen, [renamed.ticket(t, ids) for t in before]
 
 
 def _asset(ticket: Ticket) -> str:
