@@ -212,7 +212,9 @@ def test_a_decision_holds_when_its_tracker_leaves_the_settings(tmp_path: Path) -
     named = place.run(both, DAY + WEEK, dry_run=True)
     (place.folder / "triagebot.yaml").write_text(settings % ("two", "t2"))
     teams.write_text("teams: {q: {tracker: two}}\nunowned: q\n")
-    assert named.summary.count("| closed as not-planned | alice |") == 1, "a tracker of another name lists the ticket itself"
+    assert named.summary.count("| closed as not-planned | alice |") == 1, (
+        "a tracker of another name lists the ticket itself"
+    )
     late = place.run(both, DAY + WEEK, later=timedelta(days=84)).document
     assert (late["plan"]["update"], late["findings"]["decided"]) == (1, 0)
     assert not any("in the settings no more" in warning for warning in late["warnings"])

@@ -93,7 +93,7 @@ def _stream(
     ownership = owners.assign(sorted(every), config.teams, config.charts)
     missed = deletions(config, history, options)
     mine = [ticket for ticket in tickets if ticket.marker.stream == options.stream]
-    before = former(config, history, options, tickets)
+    before = former(config, history.tickets().values(), options, tickets)
     ids = renamed.renamed(belief, [*before, *mine], missed)
     mine, before = ([renamed.ticket(ticket, ids) for ticket in tickets] for tickets in (mine, before))
     expiry = config.settings.decision_expiry

@@ -78,7 +78,7 @@ def look(
     known = history.tickets()
     seen = listed(config, history, trackers, known, options, keep)
     there = [t for f in seen.facts.values() for t in f.tickets]
-    before = [] if importing else former(config, history, options, there)
+    before = [] if importing else former(config, known.values(), options, there)
     seen, before = _called_now(seen, before, state.belief, options.stream)
     warnings = list(seen.warnings)
     tickets = [t for f in seen.facts.values() for t in f.tickets if t.marker.stream == options.stream]
@@ -115,7 +115,7 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
     state = history.state(options.stream, keep_cache=False)
     missed = deletions(config, history, options)
     mine = [t for t in view.tickets if t.marker.stream == options.stream]
-    before = former(config, history, options, view.tickets)
+    before = former(config, history.tickets().values(), options, view.tickets)
     ids = renamed.renamed(state.belief, [*before, *mine], missed)
     tickets = [renamed.ticket(t, ids) for t in mine]
     before = [renamed.ticket(t, ids) for t in before]

@@ -136,14 +136,16 @@ def deletions(config: Config, history: History, options: Options) -> dict[str, H
     return _deleted(config, history, missed, options, False, [])
 
 
-def former(config: Config, history: History, options: Options, listed_now: Iterable[Ticket]) -> list[Ticket]:
+def former(
+    config: Config, known: Iterable[KnownTicket], options: Options, listed_now: Iterable[Ticket]
+) -> list[Ticket]:
     """The tickets of a stream, as last seen, whose trackers the settings name no more: for what people decided there.
 
     Not those that are listed all the same, because their tracker has another name now.
     """
     there = {ticket.url for ticket in listed_now}
-    known = [k for k in history.tickets().values() if k.ticket.tracker not in config.settings.trackers]
-    mine = [k for k in known if k.ticket.marker.stream == options.stream and not k.deleted_seen]
+    others = [k for k in known if k.ticket.tracker not in config.settings.trackers]
+    mine = [k for k in others if k.ticket.marker.stream == options.stream and not k.deleted_seen]
     gone = [_seen_closed(k.ticket, k, options) for k in mine if k.ticket.url not in there]
     return sorted(gone, key=lambda ticket: (ticket.tracker, ticket.id))
 
