@@ -218,7 +218,11 @@ def test_explain_says_what_a_file_is_taken_for(call: Call, scan: Path, tmp_path:
     assert "nearest: grype (Expected array" in said
     assert "what to do: " in said
     (tmp_path / "notes.md").write_text("# notes")
-    assert "it is counted as ignored" in call("explain", "--report", tmp_path / "notes.md").stdout
+    told = call("explain", "--report", tmp_path / "notes.md", code=2)
+    why = "is no report, neither called nor written like one; in a scan it is counted as ignored"
+    assert (told.stdout, told.stderr) == (
+        "", f"triagebot: {tmp_path / 'notes.md'}: {why}; give a report, as a scanner writes it\n",
+    )  # fmt: skip
     assert "no such file" in call("explain", "--report", tmp_path / "none.json", code=2).stderr
     assert "takes either a name or --report" in call("explain", code=2).stderr
 

@@ -298,6 +298,11 @@ def test_a_duplicate_that_a_marker_carries_ends_with_its_original(
         )
 
 
+def test_a_duplicate_of_itself_waits_for_nothing() -> None:
+    told = replace(marker(), shown=(), held=WAITS, decisions=("duplicate:a/b#1|2026-04-01|octocat|x",))
+    assert held(ticket(marker=told, originals=(("a/b#1", True),))) == {"00000001": date(2026, 6, 30)}
+
+
 def test_a_closing_as_duplicate_is_carried_with_its_original() -> None:
     one = closed("duplicate", duplicate_of="a/b#2", duplicate_open=True, closed_by="octocat")
     decisions = held_by_people([one], EXPIRY, AT + 300 * DAY)

@@ -74,7 +74,9 @@ def test_a_decision_holds_for_what_it_saw_until_it_expires(case: Case, as_: str)
     assert case.names() == {"CVE-2026-0002"}
     assert case.run(14, ONE, TWO) == {"update": 1}
     assert case.names() == {"CVE-2026-0001", "CVE-2026-0002"}
-    assert "New since this ticket was last updated: 1 critical or high." in case.ticket.read_text()
+    assert (
+        "to act on now (rated higher, or nothing excuses it any more): 1 critical or high." in case.ticket.read_text()
+    )
 
 
 @pytest.mark.parametrize("lost", [False, True])
@@ -236,7 +238,7 @@ def test_a_ticket_that_cannot_be_read_is_not_filed_twice_and_holds_up_nobody(cas
     case.ticket.write_text("---\nstate: [\n---\n")
     scan = write(case.folder / "w1", a=trivy("a/a:1.1", [ONE]), b=trivy("a/b:1.1", [ONE]))
     told = case.place.run(scan, DAY + WEEK)
-    assert (told.exit_code, told.document["plan"]["create"], told.document["plan"]["deferred"]) == (1, 1, 1)
+    assert (told.exit_code, told.document["plan"]["create"], told.document["plan"]["leave"]) == (1, 1, 1)
     assert len(told.document["errors"]) == 1
 
 

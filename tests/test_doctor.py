@@ -279,3 +279,39 @@ def test_what_is_wrong_on_github(tmp_path: Path, github: Github, monkeypatch: py
     assert said.startswith("triagebot.yaml:")
     assert "the environment variable GITHUB_TOKEN is not set" in said
     assert not [call for call in github.front.log if not call.is_read and call.token]
+
+
+# Files beside the settings
+
+
+def test_faults_of_vex_documents_are_told_before_any_tracker_is_asked(tmp_path: Path) -> None:
+    place = Place.create(
+        tmp_path / "place",
+        "trackers: {default: {type: github, repo: a/b, url: 'http://127.0.0.1:9'}}\nvex: ['v/*.json']\n",
+    )
+    (place.folder / "v").mkdir()
+    (place.folder / "v" / "a.json").write_text("{")
+    (place.folder / "v" / "b.json").write_text('{"@context": "https://openvex.dev/ns/v0.2.0",\n "statements": [{}]}')
+    told = CliRunner().invoke(commands, ["doctor", "--config", str(place.folder / "triagebot.yaml")])
+    assert str(told.exception).splitlines() == [
+        "v/a.json:1: no valid JSON: Expecting property name enclosed in double quotes",
+        "v/b.json:2: statement 1: field 'status' is missing",
+        "v/b.json:2: statement 1: field 'vulnerability' names none; mend the document, or leave it out of `vex`",
+    ]
+    assert told.exception is not None
+    assert getattr(told.exception, "exit_code", 0) == 2
+
+
+def test_feeds_and_vex_documents_that_are_not_there_are_warned_of_by_their_lines(tmp_path: Path) -> None:
+    """A run does without them; URLs are not asked."""
+    place = Place.create(
+        tmp_path / "place",
+        "trackers: {default: {type: local}}\nfeeds:\n  epss: 'http://127.0.0.1:9'\n  kev: kev.json\n"
+        "vex:\n- nowhere.json\n",
+    )
+    code, words = doctor(place)
+    assert code == 0
+    assert "triagebot.yaml:4: feeds.kev: kev.json: cannot be read: No such file or directory" in words
+    assert "triagebot.yaml:6: vex: no file matches nowhere.json" in words
+    assert "127.0.0.1" not in words
+    assert not (place.folder / ".triagebot").exists()

@@ -511,3 +511,15 @@ def test_a_terminal_gets_a_table(place: Place, tmp_path: Path, monkeypatch: pyte
     said = ask(place, LOG4SHELL).stdout
     assert "\u2500" in said
     assert "docker.io/shop/cart:1.0" in said
+
+
+def test_many_fixes_are_sorted_and_the_highest_named(place: Place, tmp_path: Path) -> None:
+    """As the package counts versions: 1.10 is more than 1.9, and a version stands once."""
+    fixes = ["2.9.0, 2.10.1", "2.10.1", "2.15.0", "2.4.0", "2.16.0-rc1 2.10.1"]
+    found = [java(f"CVE-2021-000{n}", "log4j-core", "2.1.0", FixedVersion=fixed) for n, fixed in enumerate(fixes)]
+    place.run(write(tmp_path / "many", one=trivy("shop/cart:1", found[:2]), two=trivy("shop/web:1", found)), DAY)
+    said = ask(place, "--package", "*log4j*").stdout
+    assert "  2.9.0, 2.10.1  " in said
+    assert "  2.10.1, 2.15.0, 2.16.0-rc1 and 2 lower  " in said
+    hits = json.loads(ask(place, "--package", "*log4j*", "--json").stdout)["hits"]
+    assert {version for hit in hits for version in hit["fixed_in"]} == set(fixes)

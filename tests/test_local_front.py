@@ -47,8 +47,29 @@ def change(place: Place, old: str, new: str) -> str:
         ("state: no", "line 3: `state: no` is none of open, closed"),
         ("state:", "line 3: `state: ` is none of open, closed"),
         ("a: b\nstate: closed\nc: d\nclosed_as: not-plnned",
-         "line 6: `closed_as: not-plnned` is none of done, not-planned, duplicate; did you mean 'not-planned'?"),
-        ('"state": closed\nclosed_as: fixd', "line 4: `closed_as: fixd` is none of done, not-planned, duplicate"),
+         "line 6: `closed_as: not-plnned` is none of done, not-planned, wontfix, duplicate; "
+         "did you mean 'not-planned'?"),
+        ("state: closed\nclosed_as: wontfx",
+         "line 4: `closed_as: wontfx` is none of done, not-planned, wontfix, duplicate; did you mean 'wontfix'?"),
+        ('"state": closed\nclosed_as: fixd',
+         "line 4: `closed_as: fixd` is none of done, not-planned, wontfix, duplicate"),
+        ("state: cl-o.sed", "line 3: `state: cl-o.sed` is none of open, closed; did you mean 'closed'?"),
+        ("state: closed1", "line 3: `state: closed1` is none of open, closed; did you mean 'closed'?"),
+        ("state: clösed", "line 3: `state: clösed` is none of open, closed; did you mean 'closed'?"),
+        ("state: closed\nclosed_as: not/planned",
+         "line 4: `closed_as: not/planned` is none of done, not-planned, wontfix, duplicate; "
+         "did you mean 'not-planned'?"),
+        *(
+            (f"state: closed\nclosed_as: not-planned\nclosed: {day}",
+             f"line 5: `closed: {day}` is no day; write for example 2026-05-01")
+            for day in ("2026-99-99", "yesterday", "0", "false", "'2026-02-30'", "[2026-05-01]",
+                        "9999-12-31T23:59:59-14:00")
+        ),
+        *(
+            (f"state: closed\nclosed_as: not-planned\nclosed: {day}",
+             f"line 5: `closed: {day}` is yet to come; write the day on which it was closed")
+            for day in ("2027-05-01", "2026-05-11", "2026-05-11T06:00:00Z", "9999-12-31")
+        ),
         ("state: open\nstate: shut", "line 4: `state: shut` is none of open, closed"),
     ],
 )  # fmt: skip
@@ -60,7 +81,8 @@ def test_a_misspelt_word_is_named_and_the_ticket_left_alone(
     name = change(place, "state: open", said)
     before = place.ticket_bytes()
     told = place.run(scan(tmp_path, count, 1), NOW + WEEK)
-    assert told.document["errors"][0] == (f"default: {name} {fault}; until it is put right the ticket is left alone")
+    until = " Until" if fault.endswith("?") else "; until"
+    assert told.document["errors"][0] == f"default: {name} {fault}{until} it is put right the ticket is left alone"
     assert told.exit_code == 1
     assert place.ticket_bytes() == before
     assert not [w for w in told.document["warnings"] if "deleted" in w]
@@ -82,7 +104,7 @@ def test_a_misspelt_field_is_named_and_no_decision_is_lost(place: Place, tmp_pat
     before = place.ticket_bytes()
     told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
     assert told.document["errors"] == [
-        f"default: {name} `{field}:` is no field; did you mean `closed_as`?; until then it is left alone"
+        f"default: {name} `{field}:` is no field; did you mean `closed_as`? Until then it is left alone"
     ]
     assert place.ticket_bytes() == before
 
@@ -98,7 +120,7 @@ def test_without_a_state_it_is_neither(place: Place, tmp_path: Path) -> None:
     assert place.ticket_bytes() == before
 
 
-@pytest.mark.parametrize("said", ["closed", "Closed", "CLOSED", '"closed"'])
+@pytest.mark.parametrize("said", ["closed", "Closed", "CLOSED", '"closed"', "'closed '"])
 def test_put_right_it_counts(place: Place, tmp_path: Path, said: str) -> None:
     change(place, "state: open", "state: clsoed\nclosed_as: Won't do")
     place.run(scan(tmp_path, 1, 1), NOW + WEEK)
@@ -123,13 +145,33 @@ def test_closed_without_a_word_is_done(place: Place, tmp_path: Path) -> None:
     assert place.open_keys() == set()
 
 
-def test_a_decision_with_a_misspelt_word_is_not_undone(place: Place, tmp_path: Path) -> None:
+@pytest.mark.parametrize("day", ["2026-05-10", "2026-05-03", "2026-05-10T19:00:00"])
+def test_a_day_that_has_begun_somewhere_counts(place: Place, tmp_path: Path, day: str) -> None:
+    """Whoever closes a ticket in Auckland writes a day that is tomorrow in London."""
+    change(place, "state: open", f"state: closed\nclosed_as: not-planned\nclosed: {day}")
+    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    assert (told.document["errors"], place.open_keys()) == ([], set())
+
+
+def test_what_we_closed_later_than_now_is_no_fault(place: Place, tmp_path: Path) -> None:
+    """`--now` pretends another time."""
+    from triagebot.trackers import LocalTracker
+    from triagebot.trackers.interface import Known
+
+    place.run(scan(tmp_path, 0, 1), NOW + 2 * WEEK)
+    listing = LocalTracker("default", place.folder / "tickets", NOW).listing(Known())
+    assert [(t.is_open, t.closed_by_us) for t in listing.tickets] == [(False, True)]
+
+
+@pytest.mark.parametrize("fault", ["closed_as: not-planed", "closed_as: wontfix\nclosed: 2026-99-99",
+                                   "closed_as: wontfix\nclosed: 2028-01-01"])  # fmt: skip
+def test_a_decision_with_a_misspelt_word_is_not_undone(place: Place, tmp_path: Path, fault: str) -> None:
     """Not by a history that was lost either."""
-    change(place, "state: open", "state: closed\nclosed_as: not-planed")
+    change(place, "state: open", f"state: closed\n{fault}")
     before = place.ticket_bytes()
     shutil.rmtree(place.history)
     told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
-    assert all("closed_as: not-planed" in e for e in told.document["errors"]), told.document["errors"]
+    assert all(fault.rsplit("\n", maxsplit=1)[-1] in e for e in told.document["errors"]), told.document["errors"]
     assert place.ticket_bytes() == before
 
 
@@ -143,3 +185,51 @@ def test_between_the_look_and_the_write_too(place: Place, tmp_path: Path) -> Non
     told: dict[str, Any] = {"state": "closed", "closed_as": "done"}
     with pytest.raises(TrackerError, match=rf"{name}: line 3: `state: clsoed` is none of open, closed"):
         LocalTracker("default", place.folder / "tickets", NOW).edit(name, Edit(**told))
+
+
+# Duplicates
+
+
+def two(place: Place, tmp_path: Path) -> tuple[str, str]:
+    """The names of two open tickets."""
+    place.run(both(tmp_path, 0), NOW + WEEK)
+    one, other = sorted(place.ticket_bytes())
+    return one, other
+
+
+def both(folder: Path, week: int) -> Path:
+    found = [vulnerability("CVE-2026-0000")]
+    return write(folder / f"both-{week}", one=trivy(f"shop/app:{week}", found), two=trivy(f"shop/web:{week}", found))
+
+
+def close(place: Place, name: str, closed: str) -> None:
+    path = place.folder / "tickets" / name
+    path.write_text(path.read_text().replace("state: open", f"state: closed\nclosed_as: {closed}", 1))
+
+
+def test_a_duplicate_of_itself_is_a_fault_and_decides_as_not_planned(place: Place, tmp_path: Path) -> None:
+    one, _ = two(place, tmp_path)
+    close(place, one, f"duplicate\nduplicate_of: {one}")
+    before = place.ticket_bytes()
+    told = place.run(both(tmp_path, 1), NOW + 2 * WEEK)
+    assert place.ticket_bytes()[one] == before[one]
+    assert [w for w in told.document["warnings"] if "duplicate_of" in w] == [
+        f"{place.folder}/tickets/{one}: `duplicate_of` names the file itself, so it is taken as not planned; "
+        "name the other file"
+    ]
+    later = place.run(both(tmp_path, 2), NOW + 2 * WEEK + timedelta(days=91))
+    assert [a["reason"] for a in later.document["actions"] if a["kind"] == "reopen"] == [
+        "the decision not to act on it has expired"
+    ]
+
+
+@pytest.mark.parametrize("how", ["done", "not-planned"])
+def test_a_duplicate_of_what_is_closed_is_opened_for_that_reason(place: Place, tmp_path: Path, how: str) -> None:
+    """Both may have been closed in one edit."""
+    one, other = two(place, tmp_path)
+    close(place, one, f"duplicate\nduplicate_of: {other}")
+    close(place, other, how)
+    told = place.run(both(tmp_path, 0), NOW + WEEK + timedelta(days=1))
+    assert [
+        (a["reason"], Path(a["ticket"]["url"]).name) for a in told.document["actions"] if a["kind"] == "reopen"
+    ] == [("the ticket that it is a duplicate of is closed, and its findings are still there", one)]

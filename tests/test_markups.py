@@ -16,7 +16,7 @@ from jira_cloud import is_document
 from test_render import HOSTILE, draft, example, golden, hostile_draft, line, posture_example
 
 from triagebot.errors import TrackerError
-from triagebot.model import Draft, Gone, Want
+from triagebot.model import Below, Draft, Gone, Want
 from triagebot.render.comments import closing, moved, named, news, reopened
 from triagebot.render.escape import plain, wiki_code, wiki_text
 from triagebot.render.tickets import block
@@ -66,15 +66,15 @@ def blocks(text: str, markup: str) -> list[str]:
     """All that is ever written of a draft whose every text is this one."""
     bad = hostile_draft(text)
     gone = Gone("1", text, text, text, "fixed", text, text, text, text, text)
+    below = tuple(Below(f"{n}", text, text, text, text, text, bool(n)) for n in range(2))
+    excused = tuple(replace(x, excuse=text) for x in bad.lines)
     closings = [
-        closing(
-            replace(bad, want=want, gone=(gone,), excused=tuple(replace(x, excuse=text) for x in bad.lines)), markup
-        )
+        closing(replace(bad, want=want, gone=(gone,), below=below, excused=excused), markup)
         for want in (Want.FIXED, Want.DECIDED, Want.BELOW, Want.RETIRED)
     ]
     return [
         block(bad, "2026-05-08", markup, 65_536, show_mention=False), *closings,
-        news(bad.lines, "P3", bad.lines, markup),
+        news(bad.lines[:1], bad.lines[1:], "P3", bad.lines, markup),
         reopened("there is something new", bad.lines, markup, "Next: x."),
         named(moved(text, markup), "https://x.example/1", markup),
         *posture_blocks(bad, markup),
@@ -171,7 +171,7 @@ def test_a_severity_that_sources_differ_about_says_so() -> None:
 def test_comments_as_people_read_them() -> None:
     closed = replace(example(), want=Want.FIXED, gone=gone())
     said = [
-        closing(closed, "jira"), news(example().lines[:2], "P2", example().lines, "jira"),
+        closing(closed, "jira"), news(example().lines[:2], example().lines[2:], "P2", example().lines, "jira"),
         reopened("it was closed 2026-05-01 and the findings are still there", example().lines[:1], "jira",
                  "Next: roll out the upgrade."),
         named(moved("Tickets are grouped by upgrade now.", "jira"), "https://jira.example.com/browse/OPS-7", "jira"),
@@ -179,7 +179,7 @@ def test_comments_as_people_read_them() -> None:
     golden("comments.wiki", "\n".join(said))
     documents = [
         json.loads(told) for told in (
-            closing(closed, "adf"), news(example().lines[:2], "P2", example().lines, "adf"),
+            closing(closed, "adf"), news(example().lines[:2], example().lines[2:], "P2", example().lines, "adf"),
             reopened("it was closed 2026-05-01", example().lines[:1], "adf", "Next: roll out the upgrade."),
             named(moved("Tickets are grouped by upgrade now.", "adf"), "https://jira.example.com/browse/OPS-7", "adf"),
         )

@@ -108,7 +108,12 @@ def check_figures(page: Opened, found: Listed, diff: Mapping[str, int], scanned:
         mine = {f: told for f, told in found.items() if team_of(f[0]) == team}
         grave = Counter(f"{severity}{fix}" for severity, fix, _ in mine.values())
         critical, high = ((grave[f"{s}True"], grave[f"{s}False"]) for s in ("critical", "high"))
-        told = [len(images(mine)), sum(critical), sum(high), critical[0] + high[0]]
+        told = [
+            sum(team_of(re.sub(":[^/]*$", "", image)) == team for image in every),
+            sum(critical),
+            sum(high),
+            critical[0] + high[0],
+        ]
         assert teams.get(name, ["0"] * 4)[:4] == [f"{n:,}" for n in told], team
 
 

@@ -53,7 +53,7 @@ def line(number: int, severity: str = "critical", priority: str = "P1", **said: 
             id=f"{number:08x}", vulnerability=f"CVE-2026-{number:04}", package=f"pkg:apk/alpine/p{number}",
             name=f"p{number}", asset="registry.example/app", severity=severity, severity_source="nvd",
             priority=priority, rule="critical-fixable", because="An upgrade fixes it.", fixable=True,
-            due=NOW + 7 * DAY, first_seen=NOW, verified=True, missed=0, tags=("1.0",), installed=("1.0-r0",),
+            due=NOW + 7 * DAY, first_seen=NOW - 60 * DAY, verified=True, missed=0, tags=("1.0",), installed=("1.0-r0",),
             fixed="1.0-r1", title="Something", url="",
         ),
         **said,
@@ -274,7 +274,7 @@ def test_due_stays_where_no_rule_gives_one_any_more() -> None:
 
 def test_a_reappeared_finding_starts_anew() -> None:
     gone = closed_by_us(line(1, due=NOW - 30 * DAY), "done")
-    done = one(plan(draft(line(1)), tickets=[gone]))
+    done = one(plan(draft(line(1, first_seen=NOW)), tickets=[gone]))
     assert done.content is not None
     assert done.content.marker.due == "2026-05-27"
 
@@ -284,17 +284,18 @@ def closed_by_us(shown: Line, closed_as: ClosedAs) -> Ticket:
     return ticket_of(draft(shown), is_open=False, closed_by_us=True, closed_as=closed_as, closed_at=NOW - DAY)
 
 
-@pytest.mark.parametrize("first_seen", [NOW - 40 * DAY, NOW])
-def test_what_was_excused_or_ignored_in_between_keeps_its_day(first_seen: datetime) -> None:
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_what_was_excused_or_ignored_in_between_keeps_its_day(is_lost: bool) -> None:
     """It never went away. Where history was lost meanwhile it seems new, and is not."""
-    done = one(plan(draft(line(1, first_seen=first_seen)), tickets=[closed_by_us(line(1, due=NOW), "not-planned")]))
+    now = line(1, first_seen=NOW, baseline=True) if is_lost else line(1)
+    done = one(plan(draft(now), tickets=[closed_by_us(line(1, due=NOW), "not-planned")]))
     assert done.content is not None
     assert (done.kind, done.content.marker.due) == (Kind.REOPEN, "2026-05-20")
 
 
 def test_one_that_stayed_while_the_others_were_mended_keeps_the_day() -> None:
     gone = closed_by_us(line(1, due=NOW), "done")
-    done = one(plan(draft(line(1, first_seen=NOW - 40 * DAY), line(2)), tickets=[gone]))
+    done = one(plan(draft(line(1), line(2, first_seen=NOW)), tickets=[gone]))
     assert done.content is not None
     assert done.content.marker.due == "2026-05-20"
 
@@ -307,9 +308,92 @@ def test_what_the_ticket_never_showed_has_a_day_of_its_own() -> None:
 
 def test_a_decision_that_ends_as_something_new_comes_keeps_the_day() -> None:
     gone = closed(draft(line(1, due=NOW)), "not-planned", days=91)
-    done = one(plan(draft(line(1), line(2)), tickets=[gone]))
+    done = one(plan(draft(line(1, first_seen=NOW - 100 * DAY), line(2)), tickets=[gone]))
     assert done.content is not None
-    assert (done.cause, done.content.marker.due) == (Cause.NOT_SHOWN_BEFORE, "2026-05-20")
+    assert (done.cause, done.content.marker.due) == (Cause.DECISION_EXPIRED, "2026-05-20")
+    assert "has expired, and there is something new" in done.comment
+
+
+def test_what_was_mended_and_returns_begins_anew_whoever_closed_the_ticket() -> None:
+    for closed_as in ("done", "not-planned", "duplicate"):
+        gone = closed(draft(line(1, due=NOW)), closed_as, days=91)
+        done = one(plan(draft(line(1, first_seen=NOW - DAY)), tickets=[gone]))
+        assert done.content is not None
+        assert done.content.marker.due == "2026-05-27", closed_as
+        lost = one(plan(draft(line(1, first_seen=NOW - DAY, baseline=True)), tickets=[gone]))
+        assert lost.content is not None
+        assert lost.content.marker.due == "2026-05-20", closed_as
+
+
+def test_what_is_excused_keeps_its_day_while_the_ticket_is_about_something_else() -> None:
+    """A and its day are remembered by the ticket that is reopened for B, and told again when nothing excuses A."""
+    gone = closed(draft(line(1, due=NOW)), "not-planned")
+    held = held_by_people([gone], 90 * DAY, NOW)
+    reopened = one(plan(draft(line(2), excused=(line(1, excuse="decided"),)), tickets=[gone], held=held))
+    assert reopened.content is not None
+    marker = reopened.content.marker
+    assert (marker.due, marker.promised) == ("2026-05-27", ("00000001:2026-05-20",))
+    standing = replace(gone, is_open=True, closed_as="", closed_at=None, marker=marker)
+    done = one(plan(draft(line(1, due=NOW + 30 * DAY), line(2)), tickets=[standing]))
+    assert done.content is not None
+    assert (done.content.marker.due, done.content.marker.promised) == ("2026-05-20", ())
+    assert "Known before, and to act on now" in done.comment
+    assert "New since" not in done.comment
+
+
+def test_the_day_goes_along_to_another_tracker_also_from_a_closed_ticket() -> None:
+    gone = replace(closed_by_us(line(1, due=NOW), "not-planned"), tracker="there")
+    done = one(plan(draft(line(1)), tickets=[gone]))
+    assert done.content is not None
+    assert (done.kind, done.content.marker.due) == (Kind.CREATE, "2026-05-20")
+    other = replace(gone, marker=replace(gone.marker, stream="other"))
+    anew = one(plan(draft(line(1)), tickets=[other])).content
+    assert anew is not None
+    assert anew.marker.due == "2026-05-27", "another stream promises nothing here"
+
+
+# ---- why a ticket is opened again ----
+
+
+def test_a_ticket_of_what_was_mended_is_opened_for_something_else_with_true_words() -> None:
+    for gone in (
+        closed_by_us(line(1, due=NOW), "done"),
+        closed(draft(line(1, due=NOW))),
+        closed(draft(line(1)), days=90),
+    ):
+        done = one(plan(draft(line(2, first_seen=NOW)), tickets=[gone]))
+        assert (done.kind, done.cause) == (Kind.REOPEN, Cause.NOT_SHOWN_BEFORE)
+        assert "there is something that this ticket did not show when it was closed" in done.comment
+        assert "stays decided" not in done.comment
+        assert done.content is not None
+        assert done.content.marker.due == "2026-05-27"
+
+
+def test_closed_by_us_as_excused_and_something_new_does_not_say_that_nothing_excuses() -> None:
+    gone = closed_by_us(line(1), "not-planned")
+    done = one(plan(draft(line(2), excused=(line(1, excuse="accepted"),)), tickets=[gone]))
+    assert done.cause is Cause.NOT_SHOWN_BEFORE
+    assert "nothing excuses" not in done.comment
+
+
+def test_closed_as_done_and_something_more_urgent_does_not_wait_for_a_newer_image() -> None:
+    gone = closed(draft(line(1, priority="P2")))
+    now = draft(line(1, priority="P2"), line(2, priority="P0", first_seen=NOW))
+    done = one(plan(now, tickets=[gone]))
+    assert (done.kind, done.cause) == (Kind.REOPEN, Cause.NOT_SHOWN_BEFORE)
+    assert "CVE-2026-0002" in done.comment
+    assert "CVE-2026-0001" not in done.comment
+    alike = draft(line(1, priority="P2"), line(2, priority="P2", first_seen=NOW))
+    assert one(plan(alike, tickets=[gone])).kind is Kind.LEAVE
+
+
+def test_reopening_counts_as_opening_for_the_limit() -> None:
+    gone = [replace(closed_by_us(line(n), "not-planned"), id=f"{n}.md") for n in range(3)]
+    gone = [replace(t, marker=replace(t.marker, key=f"{KEY}{n}")) for n, t in enumerate(gone)]
+    drafts = [draft(line(n), key=f"{KEY}{n}") for n in range(3)]
+    made = plan(*drafts, draft(line(7), key=f"{KEY}7"), tickets=gone, limits=WIDE.model_copy(update={"new_tickets": 2}))
+    assert [a.kind for a in made.actions] == [Kind.CREATE, Kind.REOPEN]
+    assert [a.kind for a in made.deferred] == [Kind.REOPEN, Kind.REOPEN]
 
 
 # ---- closed tickets ----

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from triagebot.model import Draft, Gone, Line, Want
+from triagebot.model import Below, Draft, Gone, Line, Want
 from triagebot.render import markdown_code, markdown_text, markdown_url, percent, plain, shares
 from triagebot.render.comments import NEW_TICKET, closing, moved, named, news, reopened
 from triagebot.render.tasks import upgrades
@@ -256,7 +256,7 @@ def test_a_posture_ticket_is_inert(text: str, kind: str) -> None:
     assert not kinds & {"blockquote_open", "fence", "code_block", "hr", "ordered_list_open", "html_block"}
     assert len([t for t in parsed if t.type == "td_open"]) == 4 * 3
     assert len([t for t in parsed if t.type == "list_item_open"]) == 2 + 2 + 1
-    assert acting(news(lines[1:], "P3", lines[1:], "markdown")) == []
+    assert acting(news(lines[1:], [], "P3", lines[1:], "markdown")) == []
     assert acting(reopened(text, lines[1:], "markdown", "Next: x.")) == []
     assert (said.count(BEGIN), said.count(END)) == (0, 0)
 
@@ -279,13 +279,15 @@ def test_comments_are_inert(text: str) -> None:
     bad = hostile_draft(text)
     gone = Gone("1", text, text, text, "fixed", text, text, text, text, text)
     for want in (Want.FIXED, Want.DECIDED, Want.BELOW, Want.RETIRED):
-        said = closing(replace(bad, want=want, gone=(gone, replace(gone, how="withdrawn"))), "markdown")
+        left = (gone, replace(gone, how="withdrawn"))
+        below = (Below("1", text, text, text, text, text, True), Below("2", text, text, text, text, text, False))
+        said = closing(replace(bad, want=want, gone=left, below=below, excused=bad.lines), "markdown")
         assert acting(said) == []
         assert said.startswith("Closed")
         assert "<!--" not in said
         if want is Want.FIXED:
             assert len([t for t in tokens(said) if t.type == "td_open"]) == 2 * 7
-    assert acting(news([bad.lines[1]], "P3", [bad.lines[1]], "markdown")) == []
+    assert acting(news([bad.lines[1]], [], "P3", [bad.lines[1]], "markdown")) == []
     assert acting(reopened(text, [bad.lines[1]], "markdown", "Next: x.")) == []
 
 
@@ -338,12 +340,13 @@ def test_what_fits_is_not_cut() -> None:
     assert " more" not in block(draft(*(line(n) for n in range(100))), "", "markdown", 65_536)
 
 
-@pytest.mark.parametrize("want", [Want.FIXED, Want.DECIDED])
+@pytest.mark.parametrize("want", [Want.FIXED, Want.DECIDED, Want.BELOW])
 @pytest.mark.parametrize("text", ["x", "\\" * 400])
 def test_a_long_closing_says_what_it_leaves_out_and_fits_into_a_comment(want: Want, text: str) -> None:
     gone = tuple(Gone(f"{n}", text, text, text, "fixed", text, text, text, text, text) for n in range(60))
     excused = tuple(line(n, vulnerability=text, name=text, excuse=text) for n in range(60))
-    said = closing(draft(want=want, gone=gone, excused=excused), "markdown")
+    below = tuple(Below(f"{n}", text, text, text, text, text, False) for n in range(60))
+    said = closing(draft(want=want, gone=gone, excused=excused, below=below), "markdown")
     assert "and 10 more" in said or len(text) > 300
     assert re.search(r"and \d+ more", said)
     assert len(said) <= 65_536
@@ -422,7 +425,7 @@ def test_where_a_finding_was_seen_last_changes_no_ticket() -> None:
 @pytest.mark.parametrize("markup", ["markdown", "jira", "adf"])
 def test_a_priority_that_is_raised_names_what_raised_it(markup: str) -> None:
     urgent = line(1, priority="P0", because="It is exploited.")
-    said = news([], "P2", (urgent, line(2, priority="P0"), line(3)), markup)
+    said = news([], [], "P2", (urgent, line(2, priority="P0"), line(3)), markup)
     assert re.search(
         r"Priority raised from P2 to P0 by .*CVE-2026-0001.* in .*p1.* and 1 more: ?.*It is exploited\.", said
     )

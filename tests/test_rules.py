@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from triagebot.files import Rule
 from triagebot.reasons import failed
-from triagebot.rules import NO_RULE, digest, verdicts
+from triagebot.rules import NO_RULE, digest, same, verdicts
 
 TEXTS = {
     "severity": ["critical", "high", "medium", "low", "negligible", "unknown"],
@@ -259,4 +259,11 @@ def test_the_digest_tells_rules_apart() -> None:
     assert first == digest([rule({"severity": "high"}), rule({}, "z")])
     assert first != digest([rule({}, "z"), rule({"severity": "high"})])
     assert first != digest([rule({"severity": "high"}, due="3d"), rule({}, "z")])
-    assert len(first) == 8
+    assert len(first) == 16
+
+
+def test_rules_are_the_same_where_they_make_tickets_of_the_same_findings() -> None:
+    """A reworded reason or another due date is no reason to close what data moved below the threshold."""
+    first = digest([rule({"severity": "high"})])
+    assert same(first, digest([rule({"severity": "high"}, due="3d")]))
+    assert not same(first, digest([rule({"severity": "medium"})]))

@@ -185,7 +185,7 @@ def test_a_source_that_nobody_knows_is_warned_of_unless_a_finding_carries_it(
     told = app.run(settings, write(tmp_path / "s", a=trivy(rated)), Options(now=NOW)).document["warnings"]
     said = [line.partition("severity_sources: ")[2] for line in told if "severity_sources" in line]
     assert said == expected
-    assert warned(settings) == [line for line in told if "severity_sources" in line]
+    assert warned(settings, NOW) == [line for line in told if "severity_sources" in line]
 
 
 def test_the_line_of_a_strange_source_is_named_and_doctor_is_content(tmp_path: Path) -> None:

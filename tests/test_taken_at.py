@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import msgspec
 import pytest
 from conftest import Place, written
 from reports import trivy, vulnerability, write
+from typer.testing import CliRunner
 
 from triagebot import app, config
+from triagebot.cli import app as command
 from triagebot.errors import InputError, UnsafeError
 from triagebot.history import History
 from triagebot.look import Options
@@ -88,6 +91,85 @@ def test_a_report_that_cannot_be_read_has_no_say(place: Place, tmp_path: Path) -
     (scan / "one.json").write_text("{")
     assert [w for w in run(place, scan)["warnings"] if "made" in w] == []
     assert times(place) == {"1.2.0": "2026-05-01 05:00"}
+
+
+@pytest.mark.parametrize("name", ["2026-05-01", "20260501", "nightly-2026-05-01", "2026-05-01.tar.gz"])
+@pytest.mark.parametrize("dry_run", [False, True], ids=["run", "dry run"])
+def test_an_ordinary_run_takes_the_day_of_the_name_before_now(
+    place: Place, tmp_path: Path, name: str, dry_run: bool
+) -> None:
+    scan = silent(tmp_path / name.removesuffix(".tar.gz"))
+    if name.endswith(".gz"):
+        with tarfile.open(tmp_path / name, "w:gz") as packed:
+            packed.add(scan, "reports")
+        scan = tmp_path / name
+    told = run(place, scan, dry_run=dry_run)
+    day = "the scan counts as taken on 2026-05-01, by its name; --taken-at TIME says when"
+    assert [w.partition("made: ")[2] for w in told["warnings"]] == [day]
+    assert told["scan"]["taken_at"] == "2026-05-01T12:00:00+00:00"
+    if not dry_run:
+        assert seen_first(place) == {"2026-05-01 12:00"}
+
+
+@pytest.mark.parametrize("name", ["2026-05-03", "2026-05-04", "1.2.0"], ids=["today", "to come", "no day"])
+def test_an_ordinary_run_takes_now_where_no_name_says_better(place: Place, tmp_path: Path, name: str) -> None:
+    run(place, silent(tmp_path / name))
+    assert times(place) == {name: "2026-05-03 06:00"}
+
+
+def test_the_folder_has_a_day_whatever_the_scan_is_called(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "2026-05-01"), label="1.2.0")
+    assert times(place) == {"1.2.0": "2026-05-01 12:00"}
+
+
+@pytest.mark.parametrize(
+    ("name", "at"), [("2026-05-01", "2026-05-01 05:00"), ("2026-05-02", "2026-05-02 12:00"), ("a", "2026-05-03 06:00")]
+)
+def test_of_an_ordinary_run_reports_that_say_it_speak_for_the_others_of_their_day(
+    place: Place, tmp_path: Path, name: str, at: str
+) -> None:
+    run(place, mixed(tmp_path / name))
+    assert times(place) == {name: at}
+
+
+def test_reports_that_say_it_need_no_name(place: Place, tmp_path: Path) -> None:
+    scan = write(tmp_path / "2026-04-01", two=trivy("shop/web:1", [vulnerability("CVE-2026-0009")], at=SAID))
+    assert run(place, scan)["warnings"] == []
+    assert times(place) == {"2026-04-01": "2026-05-01 05:00"}
+
+
+def test_a_day_that_is_scanned_again_stands_behind_what_was_there(place: Place, tmp_path: Path) -> None:
+    """Whatever its content: of equal times the name of the content would decide."""
+    for count in range(1, 6):
+        told = run(place, silent(tmp_path / str(count) / "2026-05-01", count))
+        assert told["diff"]["current"] == count
+    held = [f"{s.taken_at:%d %H:%M}" for s in History(place.history).snapshots("main")]
+    assert held == [f"01 12:0{n}" for n in range(5)]
+    assert written(run(place, silent(tmp_path / "5" / "2026-05-01", 5), NOW + DAY)) == {}
+
+
+def test_a_day_that_was_scanned_late_can_be_scanned_again_the_next(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "a" / "2026-05-03"), NOW + DAY / 2)
+    run(place, silent(tmp_path / "b" / "2026-05-03", 2), NOW + DAY)
+    assert [f"{s.taken_at:%d %H:%M}" for s in History(place.history).snapshots("main")] == ["03 18:00", "03 18:01"]
+
+
+def test_an_older_day_is_refused_and_not_taken_for_today(place: Place, tmp_path: Path) -> None:
+    run(place, silent(tmp_path / "2026-05-02"))
+    with pytest.raises(InputError, match="before the last recorded scan"):
+        run(place, silent(tmp_path / "2026-05-01", 2), NOW + DAY)
+
+
+@pytest.mark.parametrize("option", ["--taken-at", "--now"])
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_time_is_refused(place: Place, tmp_path: Path, option: str, text: str) -> None:
+    """It comes from a variable that is not set: to pass it over would date the scan otherwise than was meant."""
+    words = ["run", str(silent(tmp_path / "1.2.0")), "--config", str(place.folder / "triagebot.yaml"), option, text]
+    refused = CliRunner().invoke(command, words).exception
+    assert isinstance(refused, InputError)
+    assert refused.exit_code == 2
+    assert str(refused) == f"{option}: {text!r} is no ISO 8601 time; write for example 2026-05-03T06:00:00Z"
+    assert times(place) == {}
 
 
 @pytest.mark.parametrize(

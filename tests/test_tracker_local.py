@@ -17,7 +17,7 @@ from triagebot.errors import TrackerError
 from triagebot.model import ClosedAs
 from triagebot.trackers import LocalTracker
 from triagebot.trackers.interface import BEGIN, END, Edit, Known, splice
-from triagebot.trackers.local import file_name
+from triagebot.trackers.local_marker import file_name
 
 
 def parts(path: Path) -> tuple[dict[str, Any], str]:
@@ -176,7 +176,8 @@ def test_closed_by_hand_without_a_reason_is_done(place: LocalPlace, tracker: Loc
         ("2026-05-01 10:30:00", datetime(2026, 5, 1, 10, 30, tzinfo=UTC)),
         ("2026-05-01T10:30:00+02:00", datetime(2026, 5, 1, 8, 30, tzinfo=UTC)),
         ("'2026-05-01T10:30:00+02:00'", datetime(2026, 5, 1, 8, 30, tzinfo=UTC)),
-        ("yesterday", None),
+        ("'2026-05-01'", datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)),
+        ("2026-05-02", datetime(2026, 5, 2, 23, 59, 59, tzinfo=UTC)),
         ("", None),
     ],
 )

@@ -682,7 +682,8 @@ def test_all_faults_of_all_documents_with_their_lines(tmp_path: Path) -> None:
 def test_a_pattern_without_files_is_a_warning(tmp_path: Path) -> None:
     place = Place.create(tmp_path / "place", "vex: ['nowhere/*.json']\n")
     told = place.run(write(tmp_path / "s", a=report("a/b:1", "", [])), NOW).document
-    assert told["warnings"] == ["vex: no file matches nowhere/*.json"]
+    settings = place.folder / "triagebot.yaml"
+    assert told["warnings"] == [f"{settings}:1: vex: no file matches nowhere/*.json"]
 
 
 # ---- parts ----

@@ -180,7 +180,11 @@ def test_without_a_decision_nothing_is_written(tmp_path: Path, scan: Path) -> No
     out = tmp_path / "v.json"
     result = CliRunner().invoke(command, ["vex", "--config", str(place.folder / "triagebot.yaml"), "--out", str(out)])
     assert isinstance(result.exception, InputError)
-    assert "no exception and no person's decision covers a finding" in str(result.exception)
+    assert str(result.exception) == (
+        "vex: there is nothing to say: it tells of vulnerabilities that are believed and that an exception or a "
+        "person's decision covers; there are 0 exceptions in the rules and decisions on 0 tickets, and none covers "
+        "one; nothing was written, as a document must hold a statement"
+    )
     assert not out.exists()
 
 

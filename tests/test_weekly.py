@@ -441,7 +441,7 @@ def test_the_summary_of_a_job(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_p
     ("summary", "fault"),
     [
         ("{tracker: platfrom}", "summary: no tracker 'platfrom'; did you mean 'platform'?"),
-        ("{tracker: platform, weekday: funday}", "weekday: input should be 'monday'"),
+        ("{tracker: platform, weekday: funday}", "weekday: should be 'monday'"),
         ("{tracker: platform, project: NET}", "summary: 'project' is for jira, and tracker 'platform' is local"),
         ("{weekday: monday}", "field 'tracker' is missing"),
     ],

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from triagebot import __version__, decisions, failing, figures, week, weekly
+from triagebot import __version__, decisions, failing, figures, sharing, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.answers import answered
@@ -91,7 +91,7 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
             with stage("apply"):
                 history.written()
                 noted = _Noted(history, options.now)
-                outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan))
+                outcomes = carry_out(plan, view.trackers, noted, _progress(options), _homes(view, plan), config.named)
                 view = answered(config, history, _after(view, outcomes), options)
             with stage("summary"):
                 posted = _posted(config, history, view, options, plan, outcomes)
@@ -104,9 +104,10 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
 
 
 def _took(config: Config, options: Options, view: View) -> dict[str, object]:
-    """What a run cost: seconds by stage, seconds that each tracker had us wait, who ran it."""
+    """What a run cost: seconds by stage, seconds that each tracker had us wait; who ran it, with which settings."""
     waited = {name: round(tracker.waited, 3) for name, tracker in view.trackers.items()}
-    return {"stages": options.stages.rounded(), "waited": waited, "version": __version__, "by": config.runner}
+    by = {"by": config.runner, "settings": {} if options.record_only else sharing.told(config)}
+    return {"stages": options.stages.rounded(), "waited": waited, "version": __version__, **by}
 
 
 def make_plan_file(config: Config, path: Path, options: Options) -> tuple[Told, PlanFile]:

@@ -35,13 +35,14 @@ def carry_out(
     journal: Journal,
     progress: Callable[[Action], None] | None = None,
     there: Mapping[str, str] | None = None,
+    named: Callable[[str], str] = str,
 ) -> list[Outcome]:
     """Do the plan, in its order; new tickets that follow one another are filed together where a tracker can.
 
     What waits for a ticket that could not be filed is not done. `there`: the addresses of new tickets that
-    stand already, by key: a run that was killed has filed them.
+    stand already, by key: a run that was killed has filed them. `named`: how a comment names such an address.
     """
-    work = _Work(trackers, journal, progress or (lambda _: None))
+    work = _Work(trackers, journal, progress or (lambda _: None), named)
     work.standing = {**(there or {}), **{a.key: a.url for a in plan.actions if a.ticket and a.kind is not Kind.MOVE}}
     for are_new, actions in groupby(plan.actions, lambda a: a.kind is Kind.CREATE):
         if are_new:
@@ -57,6 +58,7 @@ class _Work:
     trackers: Mapping[str, Tracker]
     journal: Journal
     progress: Callable[[Action], None]
+    named: Callable[[str], str]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     halted: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
@@ -123,7 +125,7 @@ class _Work:
             return self._deferred(action)
 
     def _changed(self, action: Action, tracker: Tracker) -> Outcome:
-        places = ", ".join(self.standing[key] for key in action.after if key in self.standing)
+        places = ", ".join(self.named(self.standing[key]) for key in action.after if key in self.standing)
         edit = Edit(
             action.content, action.state, action.closed_as, comments.named(action.comment, places, tracker.markup),
             action.comment_digest, action.seen_digest, action.seen_open, action.flag,

@@ -19,7 +19,7 @@ from triagebot.model import Arithmetic, Belief
 from triagebot.snapshots import Snapshot
 
 _TABLES = ("shown", "known", "gone", "tags", "coverage", "aliases", "ratings")
-_VERSION = "3"
+_VERSION = "4"
 
 
 @dataclass(frozen=True)

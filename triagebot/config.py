@@ -13,8 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from triagebot import vexfiles
-from triagebot.errors import ConfigError
-from triagebot.files import Exemption, GithubSettings, JiraSettings, Rule, RuleFile, Settings, TeamFile
+from triagebot.errors import ConfigError, joined
+from triagebot.files import (
+    Exemption,
+    FeedSettings,
+    GithubSettings,
+    JiraSettings,
+    Location,
+    Rule,
+    RuleFile,
+    Settings,
+    TeamFile,
+)
 from triagebot.identity import Image, inventory_image
 from triagebot.meaning import compare
 from triagebot.model import Belief
@@ -60,6 +70,17 @@ class Config:
         """The history folder. `TRIAGEBOT_HISTORY` in the environment has the last word."""
         return Path(self.elsewhere) if self.elsewhere else self.base / self.settings.history
 
+    def named(self, url: str) -> str:
+        """A ticket in words that others read: its address; of a file the path from the folder of the settings."""
+        if "://" in url:
+            return url
+        path = Path(url)
+        return path.relative_to(self.base).as_posix() if path.is_relative_to(self.base) else path.name
+
+    def portable(self, text: str) -> str:
+        """A text without the folder of the settings, which is another on another machine."""
+        return text.replace(f"{self.base}/", "")
+
 
 def load(path: Path | None) -> Config:
     """The configuration of a file; without one, of `triagebot.yaml` here, else the shipped defaults.
@@ -71,17 +92,26 @@ def load(path: Path | None) -> Config:
         path = here if here.exists() else None
     base = path.resolve().parent if path else Path.cwd()
     file = opened(path, Settings) if path else None
+    if file:
+        _names_others(file)
     names = _named(file)
     rule_files = [opened(base / name, RuleFile) for name in names.rules]
     team_path = base / names.teams if names.teams else shipped("teams.yaml")
     team_file = opened(team_path, TeamFile)
     compare(file, team_file, rule_files)
+    others = _Others()
+    charts = others.tried(team_file, ("chart_map",), lambda: _charts(team_path, team_file.value))
+    inventory = None
+    if file:
+        for at, rule_file in enumerate(rule_files):
+            _told_where_named(file, ("rules", at), rule_file)
+        _told_where_named(file, ("teams",), team_file)
+        inventory = others.tried(file, ("inventory",), lambda: _inventory(base, names.inventory))
     files: list[File[Any]] = [*([file] if file else []), *rule_files, team_file]
-    teams, others = team_file.made, _Others()
-    charts = others.tried(lambda: _charts(team_path, teams)) if teams else None
-    inventory = others.tried(lambda: _inventory(base / names.inventory)) if names.inventory else None
-    if others.found or any(f.faults or f.unread for f in files):  # else they are read when they are used
-        others.tried(lambda: vexfiles.documents(base, names.vex))
+    if file and (others.found or any(f.faults or f.unread for f in files)):  # else they are read when they are used
+        others.tried(file, ("vex",), lambda: vexfiles.documents(base, names.vex))
+        for place, said in unmet(base, names.vex, names.feeds):
+            file.fault(place, said, _ONLY_WARNED)
     refuse(files, others.found)
     settings = file.whole if file else Settings()
     every = [rule_file.whole for rule_file in rule_files]
@@ -91,18 +121,62 @@ def load(path: Path | None) -> Config:
     )  # fmt: skip
 
 
+_FIRST = "mend that first: the files that it names are not known, so none of them was checked"
+
+
+def _names_others(file: File[Settings]) -> None:
+    """Raises `ConfigError` where nothing can be read of the settings: which other files there are stands in them."""
+    if file.unread:
+        remedy = file.unread.remedy if file.absent else joined(file.unread.remedy, _FIRST)
+        raise ConfigError(file.unread.place, file.unread.cause, remedy)
+    if not isinstance(file.value, dict | None):
+        raise ConfigError(f"{shown(file.path)}:1", "should be a mapping (name: value)", _FIRST)
+
+
 @dataclass
 class _Others:
     """What is wrong with the files that are no YAML."""
 
     found: list[ConfigError] = field(default_factory=list)
 
-    def tried(self, read: Callable[[], T]) -> T | None:
+    def tried(self, file: File[Any], at: Location, read: Callable[[], T]) -> T | None:
+        """What was read. A file that is not there is a fault of the line that names it: `at` in `file`."""
         try:
             return read()
         except ConfigError as error:
             self.found.append(error)
-            return None
+        except OSError as error:
+            named = shown(Path(error.filename))
+            missing = isinstance(error, FileNotFoundError)
+            said = f"there is no file {named}" if missing else f"{named} cannot be read: {error.strerror}"
+            file.fault(at, f"{at[0]}: {said}", _CORRECT if missing else _MAY_READ)
+        return None
+
+
+_CORRECT = "create it, or correct the path"
+_MAY_READ = "correct the path, or who may read it"
+_ONLY_WARNED = "a run only warns of it"
+
+
+def _told_where_named(file: File[Settings], at: Location, named: File[Any]) -> None:
+    """A file that is not there is a fault of the line that names it."""
+    if named.absent:
+        file.fault(at, f"{at[0]}: {named.absent}", _CORRECT if "there is no file" in named.absent else _MAY_READ)
+        named.unread = None
+
+
+def unmet(base: Path, vex: Sequence[str], feeds: Mapping[str, str]) -> list[tuple[Location, str]]:
+    """(place in the settings, fault) of each VEX document and feed that is named and not there."""
+    told: list[tuple[Location, str]] = [
+        (("vex", at), f"vex: no file matches {pattern}")
+        for at, pattern in enumerate(vex)
+        if not vexfiles.named(base, pattern)
+    ]
+    return told + [
+        (("feeds", name), f"feeds: {name}: there is no file {source}")
+        for name, source in feeds.items()
+        if source and not re.match("https?://", source) and not (base / source).exists()
+    ]
 
 
 @dataclass(frozen=True)
@@ -113,6 +187,7 @@ class _Names:
     teams: str
     inventory: str
     vex: list[str]
+    feeds: dict[str, str]
 
 
 def _named(file: File[Settings] | None) -> _Names:
@@ -122,7 +197,12 @@ def _named(file: File[Settings] | None) -> _Names:
         listed = told.get(name)
         return [text for text in (listed if isinstance(listed, list) else [listed]) if text and isinstance(text, str)]
 
-    return _Names(texts("rules"), "".join(texts("teams")[:1]), "".join(texts("inventory")[:1]), texts("vex"))
+    feeds = told.get("feeds")
+    known = {name: feeds.get(name) for name in FeedSettings.model_fields} if isinstance(feeds, dict) else {}
+    return _Names(
+        texts("rules"), "".join(texts("teams")[:1]), "".join(texts("inventory")[:1]), texts("vex"),
+        {name: source for name, source in known.items() if isinstance(source, str)},
+    )  # fmt: skip
 
 
 def _rules(files: Sequence[RuleFile]) -> tuple[Rule, ...]:
@@ -178,24 +258,31 @@ def strange_sources(config: Config, beliefs: Iterable[Belief]) -> list[str]:
     ]
 
 
-def _charts(team_path: Path, teams: TeamFile) -> dict[str, set[str]]:
-    if not teams.chart_map:
+def _charts(team_path: Path, teams: Any) -> dict[str, set[str]]:
+    """`teams`: what the team file holds, also where something else in it is wrong."""
+    named = teams.get("chart_map") if isinstance(teams, dict) else None
+    if not isinstance(named, str) or not named:
         return {}
-    path = team_path.parent / teams.chart_map
+    path = team_path.parent / named
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise ConfigError(shown(path), f"cannot be read: {error.strerror}", "correct `chart_map`") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(shown(path), "is no CSV file in UTF-8", "save it as one") from error
     if rows and not {"chart", "image"} <= set(rows[0]):
         raise ConfigError(f"{shown(path)}:1", "needs the columns chart and image", "write: manifest,chart,image")
-    return charts_by_asset((row["chart"], row["image"]) for row in rows if row["image"])
+    return charts_by_asset((row["chart"], row["image"]) for row in rows if row["chart"] and row["image"])
 
 
-def _inventory(path: Path) -> frozenset[Image]:
+def _inventory(base: Path, name: str) -> frozenset[Image] | None:
+    if not name:
+        return None
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ConfigError(shown(path), f"cannot be read: {error.strerror}", "correct `inventory`") from error
+        lines = (base / name).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(shown(base / name), "is no UTF-8 text", "save it as UTF-8, an image a line") from error
     named = [re.sub(r"\s*#.*", "", line).strip() for line in lines]
+    odd = [f"{shown(base / name)}:{at}: {line!r} is no image" for at, line in enumerate(named, 1) if " " in line]
+    if odd:
+        raise ConfigError("", "\n".join(odd), "write one image a line, repository or repository:tag")
     return frozenset(inventory_image(line) for line in named if line)

@@ -108,7 +108,7 @@ def _of_marker(ticket: Ticket, standing: Mapping[str, bool]) -> Iterator[tuple[s
                 if kind in _WORDS:
                     on = date.fromisoformat(at) if at else None
                     decision = made(cast(Kind, kind), day, by, on, because, _key(marker))
-                    told = {**standing, **dict(ticket.originals)}.get(original)
+                    told = {**standing, **dict(ticket.originals)}.get(original) if original != ticket.id else None
                     decision = _waiting(decision, original, told) if kind == "duplicate" else decision
             yield finding, decision
 

@@ -199,7 +199,9 @@ def _note() -> pl.Expr:
 
 
 def _known(old: Belief, folded: pl.DataFrame, changes: pl.DataFrame, first_scan: bool) -> pl.DataFrame:
-    before = old.known.select([*FINDING, "first_seen", "baseline"])
+    retired = old.gone.filter(pl.col("how") == Change.RETIRED.value).with_columns(baseline=pl.lit(False))
+    columns = [*FINDING, "first_seen", "baseline"]
+    before = pl.concat([old.known.select(columns), retired.select(columns)])  # nobody mended what was only not scanned
     return (
         folded.join(before, on=FINDING, how="left")
         .with_columns(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from triagebot.config import Config, strange_sources
 from triagebot.drawn import can_draw
-from triagebot.errors import TrackerError
+from triagebot.errors import TrackerError, joined
 from triagebot.history import History
 from triagebot.look import Options
+from triagebot.outside import look_at_files
 from triagebot.seen import connected
 from triagebot.severity import strange
 from triagebot.trackers import Need, Tracker, Trouble
@@ -25,7 +27,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.place}: tracker {self.tracker!r}: {self.cause}; {self.remedy}"
+        return joined(f"{self.place}: tracker {self.tracker!r}: {self.cause}", self.remedy)
 
 
 def examine(config: Config, options: Options) -> list[Finding]:
@@ -42,8 +44,15 @@ def examine(config: Config, options: Options) -> list[Finding]:
     return found
 
 
-def warned(config: Config) -> list[str]:
-    """What is not refused anywhere, and is likely not what was meant. Asks no tracker."""
+def warned(config: Config, now: datetime) -> list[str]:
+    """What is not refused anywhere, and is likely not what was meant. Asks no tracker, and no URL.
+
+    Raises `ConfigError` with every fault of every VEX document.
+    """
+    return [*look_at_files(config, now), *_strange_sources(config)]
+
+
+def _strange_sources(config: Config) -> list[str]:
     if not strange(config.settings.severity_sources):
         return []
     history = History(config.history)

@@ -181,6 +181,7 @@ jobs:
         run: triagebot history pull --hold --remote "$REMOTE"
         env:
           GITHUB_TOKEN: ${{ github.token }}
+      # A scan was taken when its reports say; else on the day in its name; else now, when a run first sees it.
       - name: Triage
         run: |
           @CHOSEN@

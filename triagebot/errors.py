@@ -6,6 +6,14 @@ The command line turns these into exit codes; nothing below it prints or exits.
 from __future__ import annotations
 
 
+def joined(*parts: str) -> str:
+    """What is said in several parts, with semicolons between; behind a question a new sentence begins."""
+    said, *others = [part for part in parts if part] or [""]
+    for part in others:
+        said += f" {part[0].upper()}{part[1:]}" if said.endswith("?") else f"; {part}"
+    return said
+
+
 class TriagebotError(Exception):
     """A fault that a person can act on.
 
@@ -19,8 +27,7 @@ class TriagebotError(Exception):
         super().__init__(place, cause, remedy)
 
     def __str__(self) -> str:
-        said = f"{self.place}: {self.cause}" if self.place else self.cause
-        return f"{said}; {self.remedy}" if self.remedy else said
+        return joined(f"{self.place}: {self.cause}" if self.place else self.cause, self.remedy)
 
 
 class InputError(TriagebotError):

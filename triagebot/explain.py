@@ -37,7 +37,10 @@ def explained(config: Config, options: Options, view: View, what: str) -> str:
 
 
 def report(path: Path, reading: Reading) -> tuple[str, bool]:
-    """What a file is taken for and why, and whether it is read at all. `path` as it lies in its scan."""
+    """What a file is taken for and why, and whether it is read at all. `path` as it lies in its scan.
+
+    Raises `InputError` for what is not even like a report.
+    """
     if not path.is_file():
         raise InputError(str(path), "there is no such file", "give one report")
     data = archive.content(path)
@@ -45,7 +48,10 @@ def report(path: Path, reading: Reading) -> tuple[str, bool]:
         if isinstance(data, ReportError):
             raise data
         if not formats.is_report_like(data, path.name):
-            return _said([f"{path}: no report, neither called nor written like one; it is counted as ignored"]), True
+            raise InputError(
+                str(path), "is no report, neither called nor written like one; in a scan it is counted as ignored",
+                "give a report, as a scanner writes it",
+            )  # fmt: skip
         name, reports = formats.read(data)
     except ReportError as error:
         return _said([

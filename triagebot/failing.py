@@ -47,7 +47,7 @@ def _ticket(history: History, tracker: str) -> Ticket | None:
 
 def _text(config: Config, options: Options, faults: Sequence[str], markup: str) -> str:
     where = config.runner if config.runner.startswith("http") else ""
-    shown = tuple(line(Said(fault, "text")) for fault in faults[:MOST])
+    shown = tuple(line(Said(config.portable(fault), "text")) for fault in faults[:MOST])
     log = line(" ", Said("Its log", link=where), ".") if where else ()
     head = line(f"The run of {options.now:%Y-%m-%d %H:%M} UTC failed, in whole or in part. Stream: ")
     head = (*head, Said(options.stream, "code"), Said("."), *log)

@@ -14,7 +14,8 @@ from triagebot import decisions, summary
 from triagebot.config import Config
 from triagebot.counted import ignoring
 from triagebot.history import History
-from triagebot.look import Options, View, by_alias
+from triagebot.look import Options, View, assets, by_alias
+from triagebot.looked import counted
 from triagebot.model import DUE_SOON, FINDING, Outcome, Plan
 from triagebot.render import many
 from triagebot.rules import VULNERABILITY
@@ -38,19 +39,20 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
     belief, last = view.state.belief, view.state.last
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
-    mine = [t for t in view.tickets if t.marker.stream == options.stream]
+    stream = options.stream
+    mine = [t for t in view.tickets if t.marker.stream == stream]
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
     total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage)
     return summary.Summary(
-        label=last.label if last else "", stream=options.stream, taken_at=last.taken_at if last else options.now,
+        label=last.label if last else "", stream=stream, taken_at=last.taken_at if last else options.now,
         severities=summary.severities(vulnerabilities), posture=summary.posture(judged),
         arithmetic=view.state.arithmetic,
         coverage=summary.coverage(view.coverage, belief.shown, listed),
         images_total=total, images_serious=serious, images_serious_excepted=excepted,
-        teams=summary.teams(judged, belief.shown, mine, config.teams, view.ownership.team_of, options.now,
-                            _oldest(config, judged, view)),
+        teams=summary.teams(judged, counted(view.coverage, belief.shown), mine, config.teams, view.ownership.team_of,
+                            options.now, _oldest(config, judged, view)),
         ignored=view.judged.height - judged.height, unverified=judged.filter(~pl.col("verified")).height,
-        unowned=tuple(sorted(view.ownership.unowned & set(belief.known["asset"].unique().to_list()))),
+        unowned=tuple(sorted(view.ownership.unowned & assets(belief, view.coverage))),
         buckets=replace(buckets(judged, view.held), ignored=view.judged.height - judged.height),
         notices=notices(
             view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config),
@@ -58,7 +60,8 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
         ),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
         decisions=tuple(decisions.in_force([*view.former, *mine], config.settings.decision_expiry, options.now)),
-        unassignable=left.unassignable, waiting=left.waiting,
+        unassignable=left.unassignable, waiting=tuple(map(config.portable, left.waiting)),
+        unread=tuple((t.id, t.fault) for f in view.facts.values() for t in f.unread if t.stream in ("", stream)),
         stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),
     )  # fmt: skip
 
@@ -85,7 +88,7 @@ def left_by(run: Mapping[str, Any]) -> Left:
 
 def left(view: View, plan: Plan, outcomes: Sequence[Outcome], before: Left, options: Options) -> Left:
     """What this run leaves undone. `before`: what the last one left; it is still true of what was not tried again."""
-    told = Counter(f"{a.tracker}: {a.reason}" for a in plan.deferred)
+    told = Counter(f"{a.tracker}: {a.reason.removeprefix(f'{a.tracker}: ')}" for a in plan.deferred)
     waiting = [f"{many(n, 'ticket waits', 'tickets wait')} for the next run; {w}" for w, n in told.items()]
     found = [(place, person) for facts in view.facts.values() for place, person in sorted(facts.unassignable)]
     unassignable = [f"{person} cannot be assigned in {place}" for place, person in found]

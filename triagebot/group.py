@@ -15,6 +15,7 @@ from triagebot.grouping import Grouping, Room, addressed
 from triagebot.identity import finding_id, package_name, tagged
 from triagebot.lines import Judged, Lines
 from triagebot.model import SEVERITIES, Belief, Below, Change, Draft, Gone, Line, Ticket, Want
+from triagebot.rules import same
 
 
 def drafts(
@@ -110,42 +111,45 @@ def _draft(
     acting = [i for i in items if i.rule.action == "ticket"]
     if grouping.baseline:
         acting = [i for i in acting if not i.baseline or i.line.id in shown]
-    excused = [i.line for i in acting if i.line.excuse]
     lines = [i.line for i in acting if not i.line.excuse]
-    want = _want(
-        lines,
-        excused,
-        {i.line.id for i in items},
-        has_unverified,
-        tickets,
-        gone,
-        seen,
-        grouping.digest,
-    )
-    if is_away and shown - set(gone):
+    lower = [i for i in (every or items) if i.rule.action != "ticket" and i.line.id in shown]
+    staying = [i.line for i in lower if not i.line.excuse]
+    spared = shown | {entry.partition(":")[0] for t in tickets for entry in t.marker.promised}
+    excused = [i.line for i in acting if i.line.excuse]
+    excused += [i.line for i in items if i.line.excuse and i.rule.action != "ticket" and i.line.id in spared]
+    absent: set[str] = set()
+    if is_away:
+        excused = [i.line for i in every if i.line.id in shown and i.line.excuse]
+        if all(seen.looked_at(t.marker.images) for t in tickets):  # not there, and a lost history has no evidence
+            absent = shown - set(gone) - {i.line.id for i in every}
+    want = _want(lines, excused, staying, has_unverified, tickets, gone, seen, grouping.digest)
+    if is_away and shown - set(gone) - absent:
         want = Want.UNKNOWN  # it was grouped otherwise: the plan moves it once its findings have a home
     if not tickets and want is not Want.OPEN:
         return None
     if want is Want.STAYS:
-        lines = [i.line for i in items if i.line.id in shown]
+        lines = staying
+    named = {line.id for line in (*lines, *excused)}
+    info = [i.line for i in items if i.rule.action == "attach" and i.line.verified and i.line.id not in named]
+    excused += [line for line in info if line.excuse]
     draft = addressed(key, grouping)
     assets = sorted({line.asset for line in lines}) or ([draft.subject] if key.startswith("image:") else [])
     at = [seen.scanned_at[a] for a in assets if a in seen.scanned_at]
     images = {image for asset in assets for image in seen.images(asset)}
-    attached = (i.line for i in items if i.rule.action == "attach" and i.line.verified and not i.line.excuse)
     left = sorted((gone[f] for f in shown if f in gone), key=lambda g: (g.name, g.vulnerability, g.id))
     below = sorted(
         (
             Below(i.line.id, i.line.vulnerability, i.line.name, i.line.asset, i.rule.id, i.rule.because,
                   i.rule.action == "ignore")
-            for i in (every or items) if i.line.verified and i.rule.action != "ticket" and i.line.id in shown
+            for i in lower if i.line.verified and not i.line.excuse
         ),
         key=lambda b: (b.name, b.vulnerability, b.id),
     )  # fmt: skip
     return replace(
-        draft, want=want, lines=_sorted(lines), attached=_sorted(attached), excused=_sorted(excused), gone=tuple(left),
+        draft, want=want, lines=_sorted(lines), attached=_sorted(line for line in info if not line.excuse),
+        excused=_sorted(excused), gone=tuple(left),
         images=tuple(sorted(images)) or tuple(i for t in tickets for i in t.marker.images),
-        below=tuple(below), scanned_at=max(at, default=None), regrouped=is_away,
+        below=tuple(below), absent=tuple(sorted(absent)), scanned_at=max(at, default=None), regrouped=is_away,
     )  # fmt: skip
 
 
@@ -164,23 +168,23 @@ def _sorted(lines: Iterable[Line]) -> tuple[Line, ...]:
 def _want(
     lines: list[Line],
     excused: list[Line],
-    present: set[str],
+    staying: list[Line],
     has_unverified: bool,
     tickets: list[Ticket],
     gone: Mapping[str, Gone],
     seen: Looked,
     rules: str,
 ) -> Want:
-    """The state table of DESIGN section 6, first match."""
+    """The state table of DESIGN section 6, first match. `staying`: what tickets showed, and no rule asks for now."""
     shown = {finding for t in tickets for finding in t.marker.shown}
     if any(line.verified for line in lines):
         return Want.OPEN
     if has_unverified:
         return Want.LEAVE
+    if staying:
+        return Want.STAYS if all(same(t.marker.rules, rules) for t in tickets) else Want.BELOW
     if excused:
         return Want.DECIDED
-    if shown & present:
-        return Want.STAYS if all(t.marker.rules == rules for t in tickets) else Want.BELOW
     if shown - set(gone) and not all(seen.looked_at(t.marker.images) for t in tickets):
         return Want.UNKNOWN
     left = [gone[f].how for f in shown if f in gone]

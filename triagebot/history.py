@@ -261,13 +261,16 @@ class History:
         names = sorted(path.name for path in (self.folder / "runs").glob("*.json"))[-most:]
         return [date.fromisoformat(name[:8]) for name in names if _RUN.match(name)]
 
-    def last_run(self, stream: str) -> dict[str, Any]:
-        """What the last run of a stream did; nothing where none of the newest hundred was of it."""
+    def runs(self, stream: str) -> Iterator[dict[str, Any]]:
+        """What the runs of a stream did, the newest first; of the newest hundred of all streams."""
         for path in sorted((self.folder / "runs").glob("*.json"), reverse=True)[:100]:
             told = read_json(path)
             if told.get("stream") == stream:
-                return told
-        return {}
+                yield told
+
+    def last_run(self, stream: str) -> dict[str, Any]:
+        """What the last run of a stream did; empty: there was none."""
+        return next(self.runs(stream), {})
 
     # -- lease -------------------------------------------------------------------------------------------
 

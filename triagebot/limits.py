@@ -24,7 +24,7 @@ def fitting(
     """
     kept: list[Action] = []
     deferred: list[Action] = []
-    created: dict[str, int] = defaultdict(int)
+    opened: dict[str, int] = defaultdict(int)
     written: dict[str, int] = defaultdict(int)
     called: dict[str, int] = defaultdict(int)
     for action in sorted(
@@ -34,10 +34,11 @@ def fitting(
             kept.append(action)
             continue
         new, cause = action.kind is Kind.CREATE, Cause.LIMIT
+        opens = new or action.kind is Kind.REOPEN
         tracker = facts[action.tracker]
         writes = 1 + (tracker.comment_writes if action.comment else 0)
         calls = writes if new else 2 * writes  # a change reads first, and a comment is looked up
-        if new and created[action.tracker] >= limits.new_tickets:
+        if opens and opened[action.tracker] >= limits.new_tickets:
             reason = full(limits)
         elif written[action.tracker] + writes > limits.writes:
             reason = f"limits.writes of {limits.writes} is reached"
@@ -46,7 +47,7 @@ def fitting(
         elif waiting.intersection(action.after):
             reason = "its new ticket is deferred"
         else:
-            created[action.tracker] += new
+            opened[action.tracker] += opens
             written[action.tracker] += writes
             called[action.tracker] += calls
             kept.append(action)

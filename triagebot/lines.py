@@ -55,7 +55,7 @@ class Lines:
         acts = pl.col("rule").is_in(acting)
         found = [rows.filter(acts).collect()]
         if tickets:
-            found.append(self._shown(rows.filter(~acts).collect(), tickets))
+            found.append(self._shown(rows.filter(~acts).collect(), tickets, spared=True))
         named = pl.concat(found)
         keys = [
             self._key(*row) for row in named.select("kind", "asset", "team", "source_package", "package").iter_rows()
@@ -126,9 +126,11 @@ class Lines:
         rows = self.judged.filter(~pl.col("verified")).select("kind", "asset", "team", "source_package", "package")
         return {self._key(*row) for row in rows.unique().iter_rows()}
 
-    def _shown(self, rows: pl.DataFrame, tickets: Sequence[Ticket]) -> pl.DataFrame:
-        """The rows that a ticket shows."""
+    def _shown(self, rows: pl.DataFrame, tickets: Sequence[Ticket], spared: bool = False) -> pl.DataFrame:
+        """The rows that a ticket shows. `spared`: and those that it showed and that were excused."""
         ids = {finding for t in tickets for finding in t.marker.shown}
+        if spared:
+            ids |= {entry.partition(":")[0] for t in tickets for entry in t.marker.promised}
         can_be = keys.near(rows, (keys.bare(t.marker.key, self.grouping.stream) for t in tickets))
         meant = [finding_id(*finding) in ids for finding in can_be.select(FINDING).iter_rows()]
         return can_be.filter(pl.Series(meant, dtype=pl.Boolean))
@@ -169,7 +171,7 @@ class Lines:
             fixed=", ".join(sorted(set(fixes))), title=row["title"], url=row["url"], excuse=excuse,
             excuse_url=excuse_url,
             others=severity.others(package, row["severity"], row["severity_source"], rated, self.grouping.sources),
-            source=row["source_package"], seen_in=last[0].seen_in if last else "",
+            source=row["source_package"], baseline=bool(row["baseline"]), seen_in=last[0].seen_in if last else "",
             images=tuple(sorted({image for p in last if (image := tagged(p.tag, p.digest))})),
         )  # fmt: skip
         return Judged(row["key"], line, rule, bool(row["baseline"]))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, group, owners, renamed, rules, vexjoin
+from triagebot import decisions, group, owners, renamed, rules, sharing, vexjoin
 from triagebot.beliefs import State
 from triagebot.config import Config, strange_sources
 from triagebot.decisions import Held
@@ -25,7 +25,7 @@ from triagebot.render import many, number
 from triagebot.seen import Options, Seen, connected, deletions, former, listed, surveyed
 from triagebot.trackers import Tracker
 
-__all__ = ["Options", "View", "beside", "judge", "look"]
+__all__ = ["Options", "View", "assets", "beside", "judge", "look"]
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,11 @@ def look(
     expiry = config.settings.decision_expiry
     warnings += _former(decisions.in_force(before, expiry, options.now), before)
     held = {**seen.held, **decisions.held_by_people([*before, *tickets], expiry, options.now)}
-    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
-    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
+    ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
+    if not (every or importing):
+        warnings += sharing.warnings(config, history, known.values(), tickets, options.stream)
     warnings += [*outside.warnings, *strange_sources(config, [state.belief])]
     excuses: tuple[Excuse, ...] = (*config.exemptions, *outside.statements)
     judged = judge(config, state.belief, ownership, outside, options.now)
@@ -123,11 +125,11 @@ def beside(config: Config, history: History, view: View, options: Options) -> Vi
         **renamed.decisions(missed, ids),
         **decisions.held_by_people([*before, *tickets], config.settings.decision_expiry, options.now),
     }
-    assets = {*state.belief.known["asset"].unique().to_list(), *(_asset(t) for t in tickets)}
-    ownership = owners.assign(sorted(assets), config.teams, config.charts)
+    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
+    owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
+    ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
     judged = judge(config, state.belief, ownership, outside, options.now)
-    coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     return replace(
         view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=(), former=before
     )
@@ -172,6 +174,11 @@ def _called_now(seen: Seen, before: list[Ticket], belief: Belief, stream: str) -
     }
     seen = replace(seen, facts=facts, held=renamed.decisions(seen.held, ids))
     return seen, [renamed.ticket(t, ids) for t in before]
+
+
+def assets(belief: Belief, coverage: pl.DataFrame) -> set[str]:
+    """What is there: all that something is believed of, and all that the last scan has a report of, clean or not."""
+    return {*belief.known["asset"].unique().to_list(), *coverage["asset"].unique().to_list()}
 
 
 def _asset(ticket: Ticket) -> str:

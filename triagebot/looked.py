@@ -77,6 +77,15 @@ def looks(
     return [held[pair] for pair in sorted(held)]
 
 
+def counted(told: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    """Every image that counts, once: the last scan has a report of it, be it one that failed, or a finding is believed.
+
+    `told`: the coverage of the last scan; `shown`: of all that is believed, also what a rule ignores. What only the
+    inventory names is missing, and no image that counts: there may be none.
+    """
+    return images(pl.concat([shown.select(IMAGE), told.select(IMAGE)])).unique().sort(IMAGE)
+
+
 def images(table: pl.DataFrame) -> pl.DataFrame:
     """The rows about images: what runs in a cluster or a cloud is an asset too, and is counted as none."""
     return table.filter(~pl.col("asset").str.contains(NO_IMAGE))

@@ -6,14 +6,16 @@ Reads what the files hold, also where other parts of them are wrong: a person me
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from triagebot.files import RuleFile, Settings, TeamFile, suggest
+from triagebot.files import LOGIC, Location, RuleFile, Settings, TeamFile, suggest
 from triagebot.yamlfile import File
 
 _PLACES = (("repo", "github"), ("project", "jira"))
 """A repository is GitHub's and a project Jira's: the other way round tickets would go nowhere."""
+_NO_TEAM = "name one of the team file"
+_NO_TEAMS = "name a team file by `teams:` in triagebot.yaml (`triagebot init` drafts one)"
 _NO_PLACE = "correct `tracker`, or the place"
 
 
@@ -29,8 +31,10 @@ def compare(settings: File[Settings] | None, teams: File[TeamFile], rules: Seque
         if settings:
             _summary(settings, kinds)
     if owners:
+        own = settings and _text(settings.value if isinstance(settings.value, dict) else {}, "teams")
         for file in rules:
-            _exceptions(file, owners)
+            _rules(file, owners, _NO_TEAM if own else _NO_TEAMS)
+            _exceptions(file, owners, _NO_TEAM if own else _NO_TEAMS)
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Mapping[str, Any]]:
@@ -83,7 +87,7 @@ def _misplaced(told: Mapping[str, Any], tracker: str, kinds: Mapping[str, str]) 
     return [
         (name, f"{name!r} is for {wanted}, and tracker {tracker!r} is {kind}")
         for name, wanted in _PLACES
-        if kind and kind != wanted and _text(told, name)
+        if kind in ("local", "github", "jira") and kind != wanted and _text(told, name)
     ]
 
 
@@ -100,11 +104,39 @@ def _summary(file: File[Settings], kinds: Mapping[str, str]) -> None:
         file.fault(("summary", name), f"summary: {fault}", _NO_PLACE)
 
 
-def _exceptions(file: File[RuleFile], teams: Mapping[str, Any]) -> None:
+def _rules(file: File[RuleFile], teams: Mapping[str, Any], remedy: str) -> None:
+    """Rules that ask for a team which is not there match nothing, and nobody would see why."""
+    told = file.value.get("rules") if isinstance(file.value, dict) else None
+    for at, rule in enumerate(told if isinstance(told, list) else ()):
+        if not isinstance(rule, dict):
+            continue
+        for where, team in _asked(rule.get("when"), ("rules", at, "when")):
+            if _is_strange(team, teams):
+                said = f"rule {rule.get('id', at + 1)!r}: no team {team!r}{suggest(team, teams)}"
+                file.fault(where, said, remedy)
+
+
+def _asked(when: Any, at: Location) -> Iterator[tuple[Location, str]]:
+    """(place, team) of every team that a condition names."""
+    for name, value in when.items() if isinstance(when, dict) else ():
+        listed = enumerate(value) if isinstance(value, list) else [(None, value)]
+        for number, one in listed:
+            where: Location = (*at, name) if number is None else (*at, name, number)
+            if name == "team" and isinstance(one, str):
+                yield where, one
+            elif name in LOGIC:
+                yield from _asked(one, where)
+
+
+def _is_strange(team: str, teams: Mapping[str, Any]) -> bool:
+    return team not in teams and not re.search(r"[*?{]", team)
+
+
+def _exceptions(file: File[RuleFile], teams: Mapping[str, Any], remedy: str) -> None:
     """Exceptions that name a team which is not there excuse nothing, and nobody would see why."""
     told = file.value.get("exceptions") if isinstance(file.value, dict) else None
     for at, exception in enumerate(told if isinstance(told, list) else ()):
         team = _text(exception, "team") if isinstance(exception, dict) else ""
-        if team and team not in teams and not re.search(r"[*?{]", team):
+        if team and _is_strange(team, teams):
             said = f"exception {at + 1}: no team {team!r}{suggest(team, teams)}"
-            file.fault(("exceptions", at, "team"), said, "name one of the team file")
+            file.fault(("exceptions", at, "team"), said, remedy)

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from triagebot import __version__, owners, report, standing, summary
+from triagebot import __version__, report, standing, summary
 from triagebot import span as spans
 from triagebot.columns import packed
 from triagebot.config import Config
@@ -43,19 +43,17 @@ def written(config: Config, options: Options, view: View) -> Written:
     points = trail(history, figures)
     judged = view.judged.filter(~pl.col("rule").is_in(ignoring(config)))
     belief = view.state.belief
-    assets = {*belief.known["asset"].unique(), *view.coverage["asset"].unique()}
-    owned = owners.assign(sorted(assets), config.teams, config.charts)
     told = report.columns(
         report.Grounds(
             judged, belief.shown, view.coverage, belief.aliases, config.rules, view.excuses, view.held,
-            [t for t in view.tickets if t.marker.stream == options.stream], view.drafts, owned.team_of,
+            [t for t in view.tickets if t.marker.stream == options.stream], view.drafts, view.ownership.team_of,
             {name: team.name or name for name, team in config.teams.teams.items()},
         )
     )  # fmt: skip
     values = {
         "s": figures, "c": figures.coverage, "headline": _capital(summary.headline(figures)),
         "reconciled": summary.reconciled(figures.arithmetic), "made": options.now, "version": __version__,
-        "stuck": summary.stuck_words(figures),
+        "stuck": summary.stuck_words(figures), "without_owner": summary.without_owner(figures),
         "notices": [(n.name, standing.words(n)) for n in figures.notices],
         "all_fixable": sum(row.fixable for row in figures.severities),
         "findings": judged.height, "open": told.numbers["state"].count(0),

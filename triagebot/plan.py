@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from triagebot import decisions, limits, sla
+from triagebot import decisions, limits, reopening, sla
 from triagebot.decisions import Held
 from triagebot.files import Limits
 from triagebot.keys import bare
@@ -34,6 +34,7 @@ from triagebot.promised import Promises
 from triagebot.render import comments, many
 from triagebot.render import tickets as text
 from triagebot.render.marker import told
+from triagebot.rules import same
 
 LABEL = "triagebot"
 
@@ -62,23 +63,14 @@ def make(
     former = {key for draft in drafts for key in draft.former_keys}
     actions = [action for draft in drafts if draft.key not in former for action in planner.actions(draft)]
     actions = sla.flagged(actions, drafts, facts, policy.now, policy.due_soon)
-    kept, deferred = limits.fitting(actions, policy.limits, facts, {a.key for a in planner.deferred})
+    kept, deferred = limits.fitting(actions, policy.limits, facts, planner.waiting())
     kept = [planner.filled(action) for action in kept]
     refused = "" if policy.allow_mass_close else limits.mass_close(kept, facts, policy.limits)
     waiting = sorted([*planner.deferred, *deferred], key=lambda a: (a.priority or "P9", a.key))
     return Plan(tuple(kept), tuple(waiting), refused, tuple(planner.warnings))
 
 
-_GONE = "triagebot closes it once a scan shows that all is gone"
-_NEXT = {
-    Cause.REAPPEARED: f"Next: see what the ticket lists under What to do, and whether an old image came back; {_GONE}.",
-    Cause.CLOSED_BUT_PRESENT: f"Next: roll out an image with what the ticket lists under What to do; {_GONE}.",
-    Cause.DECISION_EXPIRED: "Next: do what the ticket lists under What to do, or decide against it once more.",
-    Cause.NOT_SHOWN_BEFORE: "Next: see to what is named here; what was decided before stays decided.",
-    Cause.ASKED: f"Next: do what the ticket lists under What to do; {_GONE}.",
-    Cause.MOVED: f"Next: do what the ticket lists under What to do; {_GONE}.",
-}
-"""What a person does about a ticket that is open again."""
+_DATA_MOVED = Cause.DATA_MOVED, "below the threshold because data moved; it stays until fixed or decided"
 
 
 class _Planner:
@@ -112,9 +104,9 @@ class _Planner:
         home = (draft.tracker, self._home(draft))
         places = sorted({home, *((t.tracker, t.place) for t in known)})
         hindered = [why for tracker, place in places if (why := self._hindered(tracker, place, draft))]
-        if hindered:
-            self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
-            return []
+        is_unread = any(draft.key in self.facts[name].broken for name, _ in places if name in self.facts)
+        if is_unread or hindered:
+            return self._left_alone(draft, is_unread, hindered)
         here = sorted((t for t in known if (t.tracker, t.place) == home), key=lambda t: not t.is_open)
         elsewhere = [t for t in known if (t.tracker, t.place) != home and t.is_open]
         if draft.key in self.foreign:
@@ -131,6 +123,18 @@ class _Planner:
                 return [self._closed(draft, t) for t in (*here, *elsewhere) if t.is_open]
             case _:
                 assert_never(draft.want)
+
+    def _left_alone(self, draft: Draft, is_unread: bool, hindered: list[str]) -> list[Action]:
+        """What cannot be listed waits for the next run; a ticket that cannot be read, mostly for a person."""
+        if is_unread:
+            why = "its ticket cannot be read; it is left alone until it can be"
+            return [self._step(draft, Kind.LEAVE, Cause.UNREAD, why)]
+        self.deferred.append(self._step(draft, Kind.LEAVE, Cause.TRACKER_INCOMPLETE, hindered[0]))
+        return []
+
+    def waiting(self) -> set[str]:
+        """The keys whose tickets this run does not write: nothing may be closed for having moved there."""
+        return {a.key for a in self.deferred}.union(*(facts.broken for facts in self.facts.values()))
 
     def filled(self, action: Action) -> Action:
         """A new ticket with its text: rendered last, because most of a first scan's are deferred."""
@@ -154,8 +158,6 @@ class _Planner:
             return f"{tracker}: {facts.incomplete}"
         if place in facts.shut:
             return f"{tracker}: {facts.shut[place]}"
-        if draft.key in facts.broken:
-            return f"{tracker}: its ticket cannot be read"
         return f"{tracker}: {facts.unsure[draft.key]}" if draft.key in facts.unsure else ""
 
     def _opened(self, draft: Draft, here: list[Ticket], elsewhere: list[Ticket]) -> list[Action]:
@@ -179,56 +181,31 @@ class _Planner:
         if content.marker.digest == ticket.marker.digest and not ticket.damaged:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
+        known = {*ticket.marker.shown, *(entry.partition(":")[0] for entry in ticket.marker.promised)}
+        again = [x for x in fresh if x.id in known]
+        fresh = [x for x in fresh if x.id not in known]
         raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority
         was = ticket.marker.priority if raised else ""
-        comment = comments.news(fresh, was, draft.lines, self.facts[ticket.tracker].markup) if fresh or was else ""
+        said = fresh or again or was
+        comment = comments.news(fresh, again, was, draft.lines, self.facts[ticket.tracker].markup) if said else ""
         cause = Cause.MARKER_RESTORED if ticket.damaged else Cause.CONTENT_CHANGED
         if comment:
             cause = Cause.MATERIAL_CHANGE
-        reason = comments.news_reason(fresh, was, draft.lines) or "what it says changed"
+        reason = comments.news_reason(fresh, again, was, draft.lines) or "what it says changed"
         return [self._step(draft, Kind.UPDATE, cause, reason, ticket, content, comment)]
 
     def _reopened(self, draft: Draft, ticket: Ticket, elsewhere: list[Ticket]) -> list[Action]:
-        cause, reason = self._reopening(draft, ticket)
+        cause, reason = reopening.why(draft, ticket, self.policy.now, self.policy.done_grace)
         if decisions.is_asked_for(ticket, self.policy.decision_expiry):
             cause, reason = Cause.ASKED, "a person asked for it"
         if elsewhere:
             cause, reason = Cause.MOVED, f"it belongs to {self._named_home(draft)} again"
         if cause is Cause.CLOSED_UNVERIFIED:
             return [self._step(draft, Kind.LEAVE, cause, reason, ticket)]
-        before = elsewhere[0] if elsewhere else ticket
-        content = self._content(draft, before)
-        comment = comments.reopened(reason, draft.lines, self.facts[ticket.tracker].markup, _NEXT.get(cause, ""))
+        content = self._content(draft, elsewhere[0] if elsewhere else ticket)
+        named, then = reopening.told(draft, ticket, cause)
+        comment = comments.reopened(reason, named, self.facts[ticket.tracker].markup, then)
         return [self._step(draft, Kind.REOPEN, cause, reason, ticket, content, comment, "open")]
-
-    def _reopening(self, draft: Draft, ticket: Ticket) -> tuple[Cause, str]:
-        shown = set(ticket.marker.shown)
-        if ticket.closed_by_us:
-            again = "what was gone is there again"
-            uncovered = "nothing excuses its findings any more, or they are looked at and count again"
-            return Cause.REAPPEARED, again if ticket.closed_as == "done" else uncovered
-        if ticket.closed_as in ("not-planned", "duplicate"):
-            if any(x.id not in shown for x in draft.lines):
-                return (
-                    Cause.NOT_SHOWN_BEFORE,
-                    "there is something that this ticket did not show when it was closed",
-                )
-            return Cause.DECISION_EXPIRED, "the decision not to act on it has expired"
-        closed_at = ticket.closed_at or self.policy.now
-        before = {image.rpartition(".")[2] for image in ticket.marker.images}
-        after = {image.rpartition(".")[2] for image in draft.images}
-        rebuilt = draft.scanned_at is not None and draft.scanned_at > closed_at and bool(after - before)
-        if rebuilt:
-            return (
-                Cause.CLOSED_BUT_PRESENT,
-                "a newer image was scanned after it was closed and still has the findings",
-            )
-        if self.policy.now >= closed_at + self.policy.done_grace:
-            return (
-                Cause.CLOSED_BUT_PRESENT,
-                f"it was closed {closed_at:%Y-%m-%d} and the findings are still there",
-            )
-        return Cause.CLOSED_UNVERIFIED, "closed by a person, not yet verified by a scan of a newer image"
 
     def _left(self, draft: Draft, ticket: Ticket) -> list[Action]:
         """An open ticket that stays.
@@ -237,10 +214,7 @@ class _Planner:
         """
         reasons = {
             Want.LEAVE: (Cause.UNVERIFIED, "not looked at by this scan"),
-            Want.STAYS: (
-                Cause.DATA_MOVED,
-                "below the threshold because data moved; it stays until fixed or decided",
-            ),
+            Want.STAYS: _DATA_MOVED,
         }
         cause, reason = reasons.get(draft.want, (Cause.UNVERIFIED, "what it names was not all looked at"))
         if draft.is_stale or draft.want is Want.STAYS:
@@ -284,7 +258,7 @@ class _Planner:
         return f"It belongs to {draft.team_name}, whose tickets are filed in {self._named_home(draft)}."
 
     def _regrouped(self, draft: Draft, ticket: Ticket) -> list[Action]:
-        gone = {g.id for g in draft.gone}
+        gone = {*(g.id for g in draft.gone), *draft.absent}
         homeless = [
             f
             for f in ticket.marker.shown
@@ -301,7 +275,14 @@ class _Planner:
                 )
             ]
         homes = dict.fromkeys(self.homes[f] for f in ticket.marker.shown if f in self.homes)
-        return [self._moved(draft, ticket, list(homes))] if homes else [self._closed(draft, ticket)]
+        if homes:
+            return [self._moved(draft, ticket, list(homes))]
+        if draft.want is not Want.UNKNOWN:
+            return [self._closed(draft, ticket)]
+        if draft.below and same(ticket.marker.rules, draft.rules):
+            return [self._step(draft, Kind.LEAVE, *_DATA_MOVED, ticket)]
+        spared = Want.BELOW if draft.below else Want.DECIDED
+        return [self._closed(replace(draft, want=spared if {*ticket.marker.shown} - gone else Want.FIXED), ticket)]
 
     def _content(self, draft: Draft, ticket: Ticket | None) -> Content:
         old = ticket.marker if ticket else None
@@ -316,6 +297,7 @@ class _Planner:
             due=due, labels=(LABEL, *draft.labels), assignees=assignees, shown=tuple(x.id for x in draft.lines),
             serious=tuple(x.id for x in draft.lines if x.serious), images=draft.images, held=held, rules=draft.rules,
             heard=tuple(r.mark for r in ticket.remarks) if ticket else (), decisions=said,
+            promised=self.promises.kept(draft),
         )  # fmt: skip
         room = facts.body_limit - (ticket.outside if ticket else 0) - len(told(marker))
         block = text.block(

@@ -4,48 +4,53 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
 
-from triagebot.model import Draft, Ticket
+from triagebot.model import Draft, Line, Ticket
 
 
 class Promises:
-    """What tickets of any key said about the findings that they showed."""
+    """What the tickets of a stream, of any key, said about the findings that they showed or excused."""
 
     def __init__(self, tickets: Iterable[Ticket]) -> None:
-        self._days: dict[str, list[tuple[str, datetime | None]]] = defaultdict(list)
+        self._days: dict[tuple[str, str], list[tuple[str, Ticket]]] = defaultdict(list)
         for ticket in tickets:
-            if ticket.marker.due:
-                told = ticket.marker.due, None if ticket.is_open else ticket.closed_at
-                for finding in ticket.marker.shown:
-                    self._days[finding].append(told)
+            for finding in ticket.marker.shown if ticket.marker.due else ():
+                self._days[ticket.marker.stream, finding].append((ticket.marker.due, ticket))
+            for finding, _, day in (entry.partition(":") for entry in ticket.marker.promised):
+                if day:
+                    self._days[ticket.marker.stream, finding].append((day, ticket))
 
     def day(self, draft: Draft, ticket: Ticket | None) -> str:
         """The first day (`YYYY-MM-DD`) that a rule gives now or that was promised; empty: there is none.
 
         `ticket`: the one that is written. One that is open keeps its day whatever it shows.
         """
-        days = [f"{draft.due:%Y-%m-%d}"] if draft.due else []
-        days += [
-            day
-            for x in draft.lines
-            for day, closed in self._days.get(x.id, ())
-            if closed is None or x.first_seen <= closed
-        ]
-        if ticket and ticket.marker.due and not _starts_anew(draft, ticket):
+        days = [day for line in draft.lines for day in self._of(draft, line)]
+        if ticket and ticket.is_open:
             days.append(ticket.marker.due)
-        return min(days, default="")
+        return min(filter(None, days), default="")
+
+    def kept(self, draft: Draft) -> tuple[str, ...]:
+        """What is excused now, and by when it is due once it is not: `promised` of its marker."""
+        every = {line.id: min(filter(None, self._of(draft, line)), default="") for line in draft.excused}
+        return tuple(f"{finding}:{day}" for finding, day in sorted(every.items()))
+
+    def _of(self, draft: Draft, line: Line) -> list[str]:
+        told = self._days.get((draft.stream, line.id), ())
+        return [
+            f"{line.due:%Y-%m-%d}" if line.due else "",
+            *(day for day, ticket in told if not went_away(line, ticket)),
+        ]
 
 
-def _starts_anew(draft: Draft, ticket: Ticket) -> bool:
-    """Whether all that a closed ticket showed went away meanwhile: only then is there a new time to mend it.
+def went_away(line: Line, ticket: Ticket) -> bool:
+    """Whether a finding that this ticket showed was gone since it was closed: then there is a new time to mend it.
 
-    What was excused, ignored or closed by a person stayed where it was. Of what we closed as done, what has been there
-    since before that did. A place that was retired, and is scanned again, was not mended either.
+    What was excused, ignored or closed by a person stayed where it was. Where history was lost, since when it is
+    there is not known: then it was gone where we closed the ticket because of that.
     """
-    stayed = [line for line in draft.lines if line.id in ticket.marker.shown]
-    if ticket.is_open:
+    if ticket.is_open or ticket.closed_at is None:
         return False
-    if ticket.closed_by_us and ticket.closed_as == "done" and ticket.closed_at:
-        return all(line.first_seen > ticket.closed_at for line in stayed)
-    return not stayed
+    if line.baseline:
+        return ticket.closed_by_us and ticket.closed_as == "done" and line.first_seen > ticket.closed_at
+    return line.first_seen > ticket.closed_at

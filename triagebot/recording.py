@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import polars as pl
 
@@ -17,7 +18,7 @@ from triagebot.config import Config
 from triagebot.errors import InputError, UnsafeError
 from triagebot.history import History
 from triagebot.look import Options
-from triagebot.model import Belief
+from triagebot.model import Belief, Scan
 from triagebot.scan import Loaded
 from triagebot.snapshots import Snapshot, snapshot_name
 from triagebot.suspicion import suspicion
@@ -42,13 +43,13 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
         loaded.scan = replace(loaded.scan, taken_at=held.taken_at)
     elif loaded.assumed:
         loaded.notes.append(loaded.assumed)
-    scan = loaded.scan
+    last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
+    scan = loaded.scan = loaded.scan if held else _behind(last, loaded, options)
     if held and not held.accepted and options.accept_drop and not options.dry_run:
         history.accept(name)
         state = history.state(options.stream)
         return state, _last_coverage(history, state, loaded, name)
     snapshot = Snapshot(name, scan.label, scan.stream, scan.taken_at, True, (), scope)
-    last = max((s for s in recorded.values() if s.accepted), key=lambda s: s.order, default=None)
     is_older = last is not None and snapshot.order < last.order
     if last and is_older and options.record_only:
         return _imported(history, loaded, snapshot, last, options, held, moved)
@@ -82,6 +83,15 @@ def record(config: Config, history: History, loaded: Loaded, options: Options) -
     if not options.dry_run:
         history.keep(options.stream, state, before.belief, step, scan)
     return state, scan.coverage
+
+
+def _behind(last: Snapshot | None, loaded: Loaded, options: Options) -> Scan:
+    """The scan; where only its day is known, behind the last one of that day, as which it comes in."""
+    scan = loaded.scan
+    if last is None or not loaded.assumed or options.record_only or scan.taken_at > last.taken_at:
+        return scan
+    is_same_day = scan.taken_at.date() == last.taken_at.date()
+    return replace(scan, taken_at=min(last.taken_at + timedelta(minutes=1), options.now)) if is_same_day else scan
 
 
 def _imported(

@@ -191,7 +191,7 @@ def _add_places(made: Columns, findings: pl.DataFrame, teams: Sequence[str], gro
         .with_columns(image=_label(), target=pl.lit(""))
         .sort(["row", "image", "installed_version", "fixed_version"])
     )
-    images = _images(grounds, places)
+    images = _images(grounds)
     made.words["image"] = [plain(label) for label in images["image"]]
     made.numbers["image_team"] = images["team"].replace_strict(_codes(teams), return_dtype=pl.UInt32).to_list()
     made.numbers["image_status"] = images["status"].to_list()
@@ -229,14 +229,15 @@ def _label() -> pl.Expr:
 IMAGE_STATUSES = ("scanned", "failed", "not looked at")
 
 
-def _images(grounds: Grounds, places: pl.DataFrame) -> pl.DataFrame:
+def _images(grounds: Grounds) -> pl.DataFrame:
     """All images of the last scan and all that are believed in, with `team` and `status`."""
     told = (
         grounds.coverage.with_columns(image=_label())
         .group_by("image", "asset")
         .agg(status=(pl.col("status") != "scanned").any().cast(pl.UInt8))
     )
-    missing = places.select("image", "asset").unique().join(told, on="image", how="anti")
+    believed = grounds.shown.with_columns(image=_label()).select("image", "asset").unique()
+    missing = believed.join(told, on="image", how="anti")
     table = pl.concat([told, missing.with_columns(status=pl.lit(2, dtype=pl.UInt8))])
     team = pl.col("asset").replace_strict(grounds.team_of, return_dtype=pl.String)
     return table.with_columns(team=team).unique("image", keep="first", maintain_order=True).sort("image")

@@ -79,7 +79,7 @@ def load(
         raise InputError(str(path), "no scan reports in it", f"give the folder that holds them ({_known()})")
     if not any(part.known for part in read):
         raise _none(path, [error for part in read for error in part.errors])
-    return _whole(read, reading, reading.label or _label(path))
+    return _whole(read, reading, reading.label or _label(path), _label(path))
 
 
 def _none(path: Path, errors: Sequence[ReportError]) -> InputError:
@@ -174,10 +174,10 @@ def _rated(read: Sequence[Part]) -> pl.DataFrame:
     return pl.DataFrame(dict(zip(RATINGS, columns, strict=True)), schema=RATINGS)
 
 
-def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
-    """The parts as one scan; the same place told by two reports stands once."""
+def _whole(read: Sequence[Part], reading: Reading, label: str, name: str) -> Loaded:
+    """The parts as one scan; the same place told by two reports stands once. `name`: of its folder or file."""
     coverage = pl.concat([part.coverage for part in read], rechunk=True)
-    taken_at, assumed = _taken(coverage, reading, label)
+    taken_at, assumed = _taken(coverage, reading, label, name)
     coverage = coverage.with_columns(pl.col("scanned_at").fill_null(pl.lit(taken_at, dtype=COVERAGE["scanned_at"])))
     occurrences = _placed(read, coverage)
     if coverage.select(OF_IMAGE).is_duplicated().any():
@@ -201,10 +201,11 @@ def _whole(read: Sequence[Part], reading: Reading, label: str) -> Loaded:
     )
 
 
-def _taken(coverage: pl.DataFrame, reading: Reading, label: str) -> tuple[datetime, str]:
+def _taken(coverage: pl.DataFrame, reading: Reading, label: str, name: str) -> tuple[datetime, str]:
     """When a scan was taken, and on what ground it counts so where neither the reports nor a person say it.
 
-    A report that failed has no say. Of a past scan `now` is no guess at all: raises `InputError` if nothing is better.
+    A report that failed has no say. The day that a scan is called after is a better guess than `now`, and of a past
+    scan `now` is none at all: raises `InputError` if nothing is better.
     """
     told = coverage["scanned_at"].drop_nulls()
     silent = coverage.filter(pl.col("scanned_at").is_null(), pl.col("status") == "scanned").height
@@ -214,16 +215,17 @@ def _taken(coverage: pl.DataFrame, reading: Reading, label: str) -> tuple[dateti
         return max(told.to_list()), ""
     of = "the reports" if not len(told) else f"{silent} of {many(coverage.height, 'report')}"
     said = f"{of} of {label} do not say when they were made"
+    at = max(told.to_list(), default=None)
+    named = _named(label, reading.now) or _named(name, reading.now)
+    if named and named.date() == reading.now.date() and not reading.past:
+        named = at = None  # of today nothing is nearer than now, and a later scan of the day stands after this one
+    if named and (at is None or at.date() < named.date()):  # the others may be as old as they say
+        return named, f"{said}: the scan counts as taken on {named:%Y-%m-%d}, by its name; --taken-at TIME says when"
+    if at and (named or reading.past):
+        then = f"{at:%Y-%m-%d %H:%M}"
+        return at, f"{said}: the scan counts as taken at {then}, as the others say; --taken-at TIME says when"
     if not reading.past:
         return reading.now, f"{said}: the scan counts as taken now; --taken-at TIME says when"
-    if len(told):
-        at = max(told.to_list())
-        return (
-            at,
-            f"{said}: the scan counts as taken at {at:%Y-%m-%d %H:%M}, as the others say; --taken-at TIME says when",
-        )
-    if named := _named(label, reading.now):
-        return named, f"{said}: the scan counts as taken on {named:%Y-%m-%d}, by its name; --taken-at TIME says when"
     raise InputError(
         label, "the reports do not say when they were made, and its name is no date of the past",
         "pass --taken-at TIME, for example 2026-05-03T06:00:00Z",
@@ -231,11 +233,15 @@ def _taken(coverage: pl.DataFrame, reading: Reading, label: str) -> tuple[dateti
 
 
 _DAY = re.compile(r"(20\d\d)([-_]?)(\d\d)\2(\d\d)(?:[-_T ].*)?", re.DOTALL)
+_DATE = re.compile(r"(?<!\d)(20\d\d)(-)(\d\d)-(\d\d)(?!\d)")
 
 
 def _named(label: str, now: datetime) -> datetime | None:
-    """The noon of the day that a scan is called after, such as `2024-03-01` or `20240301`; never ahead of now."""
-    if not (found := _DAY.fullmatch(label)):
+    """The noon of the day that a scan is called after; never ahead of now.
+
+    As in `2024-03-01` or `20240301-nightly`; a date with dashes also further back: `nightly-2024-03-01`.
+    """
+    if not (found := _DAY.fullmatch(label) or _DATE.search(label)):
         return None
     try:
         noon = datetime(int(found[1]), int(found[3]), int(found[4]), 12, tzinfo=UTC)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from triagebot import decisions
+from triagebot import decisions, sharing
 from triagebot.beside import Helper
 from triagebot.config import Config
 from triagebot.decisions import Held
 from triagebot.errors import TrackerError
 from triagebot.history import History, KnownTicket
 from triagebot.keys import bare
-from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts
+from triagebot.model import SUMMARY_KEY, Draft, Ticket, TrackerFacts, Unread
 from triagebot.stages import Stages
 from triagebot.trackers import Known, Listing, Tracker, connect
 
@@ -49,6 +49,8 @@ class Seen:
     """The ticket that carries the weekly summaries, by tracker: it is no ticket on findings, and counted as none."""
     untracked: dict[str, str] = field(default_factory=dict)
     """Why a tracker gets none, in words."""
+    named: dict[str, Callable[[str, str], str]] = field(default_factory=dict)
+    """The id that the ticket of a key and stream has in a tracker, where these decide it."""
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -79,10 +81,11 @@ def listed(
     for name, tracker in trackers.items():
         if keep:
             tracker.tidy()
-        mine = {ticket_id: k for (where, ticket_id), k in known.items() if where == name}
-        alive = {ticket_id: k.ticket for ticket_id, k in mine.items() if not k.deleted_seen}
+        named = [k for (where, _), k in known.items() if where == name]
+        mine = {k.ticket.id: k for k in named if not sharing.is_other_kind(config, k.ticket)}
+        alive = {i: k.ticket for i, k in mine.items() if not (k.deleted_seen or _is_others(config, k.ticket, options))}
         try:
-            listing = tracker.listing(Known(alive, history.memory(name, mine.values())))
+            listing = tracker.listing(Known(alive, history.memory(name, named)))
         except TrackerError as error:
             seen.errors.append(str(error))
             seen.facts[name] = _facts(tracker, incomplete=_bare(name, str(error)))
@@ -93,7 +96,7 @@ def listed(
         seen.errors += [f"{name}: {fault}" for fault in (listing.incomplete, *listing.shut.values()) if fault]
         seen.warnings += listing.warnings
         for old, new in listing.renamed.items():
-            mine[new] = mine.pop(old)
+            mine.setdefault(new, mine.pop(old))
             if keep:
                 history.forget(name, old)
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
@@ -101,14 +104,24 @@ def listed(
         unsure = _unsure(history, tracker, tickets, options, keep and not listing.shut)
         _tracked(seen, name, tickets)
         tickets = tuple(t for t in tickets if t.marker.key != SUMMARY_KEY)
-        seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure)
+        streams = {i: k.ticket.marker.stream for i, k in mine.items()}
+        faults = tuple(Unread(i, fault, streams.get(i, "")) for i, fault in listing.broken)
+        seen.facts[name] = replace(_facts(tracker, tickets, listing, unread), unsure=unsure, unread=faults)
+        if listing.named:
+            seen.named[name] = listing.named
         present = {t.id for t in listing.tickets} | {ticket_id for ticket_id, _ in listing.broken}
         if not listing.incomplete:
-            lost = [k for i, k in mine.items() if i not in present and k.ticket.marker.key == SUMMARY_KEY]
+            away = [k for i, k in mine.items() if i not in present and not sharing.elsewhere(config, k.ticket)]
+            lost = [k for k in away if k.ticket.marker.key == SUMMARY_KEY]
             _untracked(config, history, seen, name, lost, options, keep)
-            missed = [k for i, k in mine.items() if i not in present and k.ticket.marker.stream == options.stream]
+            missed = [k for k in away if k.ticket.marker.stream == options.stream]
             seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
     return seen
+
+
+def _is_others(config: Config, ticket: Ticket, options: Options) -> bool:
+    """Whether a ticket is of another stream and of a folder that only other settings name."""
+    return ticket.marker.stream != options.stream and sharing.elsewhere(config, ticket) is not None
 
 
 def _tracked(seen: Seen, name: str, tickets: Sequence[Ticket]) -> None:
@@ -223,6 +236,16 @@ def _deleted(
     return held
 
 
+def _recognised(seen: Seen, drafts: Sequence[Draft]) -> dict[str, TrackerFacts]:
+    """The facts of each tracker, with the keys of unread tickets that no history tells, as far as drafts name them."""
+    facts = dict(seen.facts)
+    for name, named in seen.named.items():
+        unread = {one.id for one in facts[name].unread}
+        keys = {d.key for d in drafts if unread and d.tracker == name and named(d.key, d.stream) in unread}
+        facts[name] = replace(facts[name], broken=facts[name].broken | keys)
+    return facts
+
+
 def surveyed(
     seen: Seen, trackers: Mapping[str, Tracker], drafts: Sequence[Draft]
 ) -> tuple[dict[str, TrackerFacts], list[str]]:
@@ -237,7 +260,7 @@ def surveyed(
         unset = set(draft.assignees) - set(ticket.marker.assignees if ticket else ())
         if unset or ticket is None or ticket.place != facts.home(draft.place):
             asked.setdefault((draft.tracker, facts.home(draft.place)), set()).update(unset)
-    facts_now, errors = dict(seen.facts), list(seen.errors)
+    facts_now, errors = _recognised(seen, drafts), list(seen.errors)
     for (name, place), people in asked.items():
         facts = facts_now[name]
         try:

@@ -63,11 +63,14 @@ def make(
     figures = dict(_split(held))
     images = [look for look in looks if look.status != "absent"]
     rows = [_row(look, figures.get((look.asset, look.tag)), charts, team_of) for look in images]
+    known = {*belief.shown.select(IMAGE).unique().iter_rows()}
+    listed = sum(look.status == "missing" and (look.asset, look.tag) not in known for look in images)
     scanned = sum(look.status == "scanned" for look in images)
     serious = held.filter(pl.col("severity").is_in(["critical", "high"])).select(IMAGE).n_unique()
     facts: list[tuple[str, Cell]] = [
         ("Scan", inert(label)), ("Stream", inert(stream)), ("Taken at (UTC)", f"{taken_at:%Y-%m-%d %H:%M}"),
-        ("Images", len(images)), ("Images scanned", scanned), ("Images not scanned", len(images) - scanned),
+        ("Images", len(images) - listed), ("Images scanned", scanned),
+        ("Images not scanned", len(images) - listed - scanned), ("In the inventory alone (not counted)", listed),
         ("Images with critical or high", serious),
         ("Findings not looked at again (counted)", counted.filter(~pl.col("verified")).height),
         ("Findings that a rule ignores (not counted)", every.height - counted.height),

@@ -16,7 +16,7 @@ from triagebot.folder import Folder, indented
 from triagebot.model import empty
 from triagebot.trend import EVENTS, Point
 
-_VERSION = "2"
+_VERSION = "3"
 
 
 class Steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from datetime import date, datetime
 import polars as pl
 
 from triagebot.files import TeamFile
-from triagebot.looked import IMAGE, missing
+from triagebot.identity import NO_IMAGE
+from triagebot.looked import IMAGE, counted, missing
 from triagebot.looked import images as _images
 from triagebot.model import FINDING, SEVERITIES, Arithmetic, Decision, Ticket
 from triagebot.render import many, number, percent, shares
@@ -75,6 +77,11 @@ class Coverage:
     images_missing: int
     failures: tuple[tuple[str, str], ...]
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether there were reports, and every one of them failed."""
+        return self.reports_failed > 0 and not self.reports_scanned
+
 
 @dataclass(frozen=True)
 class Stuck:
@@ -105,6 +112,8 @@ class Summary:
     decisions: tuple[Decision, ...] = ()
     unassignable: tuple[str, ...] = ()
     stuck: tuple[Stuck, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    """Tickets that cannot be read, each with the fault: counted as neither open nor closed."""
     ignored: int = 0
     """Findings that a rule ignores: in no table or trend, but in the reconciling line."""
     unverified: int = 0
@@ -112,6 +121,11 @@ class Summary:
     buckets: Buckets = field(default_factory=Buckets)
     notices: tuple[Notice, ...] = ()
     due_soon: int = 0
+
+    @property
+    def open_tickets(self) -> int:
+        """Open tickets, as far as they can be read."""
+        return sum(team.open_tickets for team in self.teams)
 
     @property
     def overdue(self) -> int:
@@ -139,6 +153,13 @@ def stuck_words(s: Summary) -> list[tuple[str, list[str]]]:
             why = "as the tracker offers no transition for it (do it by hand, or name one in the settings)"
             told.append((f"{many(len(names), 'ticket')} could not be {done}, {why}", names))
     return told
+
+
+def without_owner(s: Summary) -> str:
+    """How many have none, in words: who owns an image goes by its repository, whatever its tags."""
+    with_workloads = ("image repository or workload", "image repositories and workloads")
+    are_images = not any(re.match(NO_IMAGE, name) for name in s.unowned)
+    return many(len(s.unowned), *(("image repository", "image repositories") if are_images else with_workloads))
 
 
 def severities(judged: pl.DataFrame) -> tuple[SeverityRow, ...]:
@@ -170,13 +191,12 @@ def posture(judged: pl.DataFrame) -> tuple[PostureRow, ...]:
 
 def images(judged: pl.DataFrame, shown: pl.DataFrame, told: pl.DataFrame) -> tuple[int, int, int]:
     """(all images, those with critical or high, those of these where an exception covers every one)."""
-    everything = _images(pl.concat([shown.select(IMAGE), told.select(IMAGE)])).n_unique()
     serious = _images(judged).filter(pl.col("severity").is_in(["critical", "high"])).select([*FINDING, "excused"])
     by_image = (
         shown.select([*FINDING, "tag"]).join(serious, on=FINDING)
         .group_by(IMAGE).agg(pl.col("excused").is_not_null().all())
     )  # fmt: skip
-    return everything, by_image.height, int(by_image["excused"].sum())
+    return counted(told, shown).height, by_image.height, int(by_image["excused"].sum())
 
 
 def coverage(told: pl.DataFrame, shown: pl.DataFrame, listed: Sequence[tuple[str, str]] = ()) -> Coverage:
@@ -201,18 +221,14 @@ def _both(worked: pl.DataFrame, failed: pl.DataFrame) -> int:
 
 
 def teams(
-    judged: pl.DataFrame, shown: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile, team_of: Mapping[str, str],
-    now: datetime, oldest: Mapping[str, date],
+    judged: pl.DataFrame, counted: pl.DataFrame, tickets: Sequence[Ticket], known: TeamFile,
+    team_of: Mapping[str, str], now: datetime, oldest: Mapping[str, date],
 ) -> tuple[TeamRow, ...]:  # fmt: skip
-    """One row per team, in the order of the team file; teams without anything are left out."""
+    """One row per team, in the order of the team file; teams without anything are left out. `counted`: all images."""
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     serious = vulnerabilities.filter(pl.col("severity").is_in(["critical", "high"]))
     checks = Counter(judged.filter(pl.col("kind") != VULNERABILITY)["team"].to_list())
-    held = (
-        _images(shown.select(IMAGE))
-        .unique()
-        .with_columns(team=pl.col("asset").replace_strict(team_of, default="", return_dtype=pl.String))
-    )
+    held = Counter(team_of.get(asset, "") for asset in counted["asset"].to_list())
     rows = []
     for team_id, team in known.teams.items():
         mine = serious.filter(pl.col("team") == team_id)
@@ -221,7 +237,7 @@ def teams(
             TeamRow(
                 team_id,
                 team.name or team_id,
-                held.filter(pl.col("team") == team_id).height,
+                held[team_id],
                 mine.filter(pl.col("severity") == "critical").height,
                 mine.filter(pl.col("severity") == "high").height,
                 int(mine["fixable"].sum()),
@@ -240,19 +256,30 @@ def _team(ticket: Ticket, team_of: Mapping[str, str]) -> str:
 
 
 def headline(s: Summary) -> str:
-    """The one sentence that managers read."""
+    """The one sentence that managers read. What was not looked at never reads as clean."""
     critical, high = s.row("critical"), s.row("high")
     if not s.total:
-        return f"no vulns are known in {many(s.images_total, 'image')}"
+        return _nothing_known(s)
+    blind = "nothing could be looked at, as every report failed; as last seen, " if s.coverage.is_blind else ""
 
     def fixable(row: SeverityRow) -> str:
         return f" ({percent(row.fixable_share)} of those fixable)" if row.total else ""
 
     return (
-        f"{percent(critical.share)} of vulns are critical{fixable(critical)}, "
+        f"{blind}{percent(critical.share)} of vulns are critical{fixable(critical)}, "
         f"{percent(high.share)} are high{fixable(high)}; "
         f"{number(s.images_serious)} of {many(s.images_total, 'image has', 'images have')} critical or high vulns"
     )
+
+
+def _nothing_known(s: Summary) -> str:
+    images = many(s.images_total, "image")
+    if s.coverage.is_blind:
+        of = f" of {images}" if s.images_total else ""
+        return f"nothing could be looked at, as every report failed; nothing is known{of}"
+    if unseen := s.images_total - s.coverage.images_scanned:
+        return f"no vulns are known in {images}, of which {number(unseen)} could not be looked at"
+    return f"no vulns are known in {images}"
 
 
 def reconciled(a: Arithmetic) -> str:

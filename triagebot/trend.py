@@ -116,7 +116,7 @@ def _point(step: Step, scan: Scan, sources: Sequence[str], ignored: pl.DataFrame
     serious = rated.filter(pl.col("severity").is_in(SERIOUS)).select(FINDING)
     return Point(
         scan.label, scan.taken_at, {s: counted.get(s, (0, 0)) for s in SEVERITIES},
-        _images(pl.concat([shown.select(IMAGE), scan.coverage.select(IMAGE)])),
+        _images(pl.concat([shown.select(IMAGE), scan.coverage.select(IMAGE)])),  # as `looked.counted`
         _images(shown.select([*FINDING, "tag"]).join(serious, on=FINDING, how="semi")), step.arithmetic,
         int(changed["change"].is_in(COME).sum()), int(changed["change"].is_in(GONE).sum()),
     )  # fmt: skip

@@ -49,6 +49,18 @@ def highest(package: str, versions: Iterable[str]) -> str:
         return ", ".join(wanted)
 
 
+def ordered(package: str, versions: Iterable[str]) -> tuple[list[str], bool]:
+    """The versions without repeats, the lowest first, and whether they could be compared; else by their text."""
+    wanted = sorted(set(versions))
+    read = [(v, text) for text in wanted if (v := _read(package, text)) is not None]
+    if len(read) != len(wanted):
+        return wanted, False
+    try:
+        return [text for _, text in sorted(read, key=lambda pair: pair[0])], True
+    except TypeError:
+        return wanted, False
+
+
 _CONSTRAINT = re.compile(r"^(>=|<=|!=|<|>|=)?\s*(\S+)$")
 
 

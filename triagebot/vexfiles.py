@@ -11,13 +11,13 @@ from triagebot.statements import Document
 
 
 def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list[str]]:
-    """(documents, a line for each pattern that no file matches). Raises `ConfigError` with every fault of them all."""
+    """(documents, the patterns that no file matches). Raises `ConfigError` with every fault of them all."""
     contents: list[tuple[str, bytes]] = []
     unused: list[str] = []
     for pattern in patterns:
         found = list(_files(base, pattern))
         if not found:
-            unused.append(f"vex: no file matches {pattern}")
+            unused.append(pattern)
         for name, path in found:
             try:
                 contents.append((name, path.read_bytes()))
@@ -28,6 +28,11 @@ def documents(base: Path, patterns: Sequence[str]) -> tuple[list[Document], list
         said = [f"{name}:{line}: {fault}" for name, faulty in faults for line, fault in faulty.faults]
         raise ConfigError("", "\n".join(said), "mend the document, or leave it out of `vex`")
     return documents, unused
+
+
+def named(base: Path, pattern: str) -> bool:
+    """Whether there is a file of this name, or one that the glob matches."""
+    return any(True for _ in _files(base, pattern))
 
 
 def _files(base: Path, pattern: str) -> Iterator[tuple[str, Path]]:

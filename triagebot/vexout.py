@@ -10,6 +10,7 @@ from triagebot import __version__, standing, vexwrite
 from triagebot.config import Config
 from triagebot.errors import InputError
 from triagebot.look import Options, View
+from triagebot.render import many
 from triagebot.vexwrite import Decision, Finding
 
 
@@ -28,8 +29,16 @@ def written(config: Config, options: Options, view: View, author: str) -> dict[s
     for finding, held in standing.decided(judged, view.held).items():
         decided[finding] = Decision.of_person(held)
     if not decided:
-        raise InputError(
-            "vex", "no exception and no person's decision covers a finding", "there is nothing to write; use no file"
-        )
+        raise InputError("vex", _nothing(config, view), "nothing was written, as a document must hold a statement")
     belief = view.state.belief
     return vexwrite.document(decided, belief.shown, belief.aliases, options.now, author, f"triagebot/{__version__}")
+
+
+def _nothing(config: Config, view: View) -> str:
+    """Why there is nothing to say, and what would be said."""
+    rules = many(len(config.exemptions), "exception")
+    people = many(len({held.ticket for held in view.held.values()}), "ticket")
+    return (
+        "there is nothing to say: it tells of vulnerabilities that are believed and that an exception or a person's "
+        f"decision covers; there are {rules} in the rules and decisions on {people}, and none covers one"
+    )

@@ -11,11 +11,10 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from triagebot.errors import ConfigError
-from triagebot.files import Strict, suggest
+from triagebot.errors import ConfigError, joined
+from triagebot.files import Location, Strict, suggest
 
 M = TypeVar("M", bound=Strict)
-Location = tuple[int | str, ...]
 
 _PLAIN = {
     "model_type": "should be a mapping (name: value)",
@@ -23,8 +22,16 @@ _PLAIN = {
     "dict_type": "should be a mapping (name: value)",
     "list_type": "should be a list",
     "string_type": "should be a text",
-    "date_from_datetime_parsing": "is no date; write for example 2027-01-31",
-    "date_parsing": "is no date; write for example 2027-01-31",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+    "int_type": "should be a whole number",
+    "int_parsing": "should be a whole number",
+    "int_from_float": "should be a whole number",
+    "float_type": "should be a number",
+    "float_parsing": "should be a number",
+    "finite_number": "should be a number",
+    "string_too_short": "should not be empty",
+    "too_short": "should not be empty",
 }
 """What pydantic says in Python's words, in YAML's."""
 
@@ -43,13 +50,15 @@ _Loader.yaml_implicit_resolvers = {
 class File(Generic[M]):
     """A file as far as it can be read. `value`: what it holds, whether or not that is right; `made`: if it is.
 
-    `unread`: why nothing of it can be. Faults are gathered, so that those of all files can be told at once.
+    `unread`: why nothing of it can be; `absent`: likewise, where there is no file to be read: that is a fault of
+    whoever names it. Faults are gathered, so that those of all files can be told at once.
     """
 
     path: Path
     value: Any = None
     made: M | None = None
     unread: ConfigError | None = None
+    absent: str = ""
     root: Any = field(default=None, repr=False)
     faults: set[tuple[int, str, str]] = field(default_factory=set)
     """(line, what is wrong there, what to do)."""
@@ -73,13 +82,19 @@ def opened(path: Path, model: type[M]) -> File[M]:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_endless(root, [])
         value = _Loader(text).get_single_data()
     except FileNotFoundError:
+        said, remedy = "there is no such file", "create it, or correct the path that names it"
+        return File(path, unread=ConfigError(place, said, remedy), absent=f"there is no file {place}")
+    except OSError as error:
+        said = f"cannot be read: {error.strerror or error}"
         return File(
-            path, unread=ConfigError(place, "there is no such file", "create it, or correct the path that names it")
+            path, unread=ConfigError(place, said, "correct the path, or who may read it"), absent=f"{place} {said}"
         )
-    except (OSError, UnicodeDecodeError) as error:
-        return File(path, unread=ConfigError(place, f"cannot be read: {error}"))
+    except UnicodeDecodeError as error:
+        said = f"cannot be read: byte {error.start + 1} is no UTF-8 text"
+        return File(path, unread=ConfigError(place, said, "save it as UTF-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{place}:{mark.line + 1}" if mark else place
@@ -87,9 +102,12 @@ def opened(path: Path, model: type[M]) -> File[M]:
     except (ValueError, RecursionError) as error:  # a number that is none, `!!int x`
         return File(path, unread=ConfigError(place, f"no valid YAML: {error}"))
     file: File[M] = File(path, value, root=root)
-    file.faults = {(_line(root, place), _told(place, value, said), "") for place, said in model.cross_faults(value)}
+    for fault in model.cross_faults(value):
+        first = f"; the first is in line {_line(root, fault.first)}" if fault.first else ""
+        file.fault(fault.at, f"{_told(fault.at, value, fault.said)}{first}", "")
     file.faults |= {
-        (line, f"{name!r} stands twice, and the first is passed over", "") for line, name in _twice(root, set())
+        (line, f"{name!r} stands twice, and the first (line {first}) is passed over", "")
+        for line, name, first in _twice(root, set())
     }
     try:
         made = model.model_validate({} if value is None else value)
@@ -101,8 +119,18 @@ def opened(path: Path, model: type[M]) -> File[M]:
     return file
 
 
-def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str]]:
-    """(line, name) of what stands twice in a mapping: YAML takes the last one without a word."""
+def _refuse_endless(node: Any, above: list[Any]) -> None:
+    """Raises where something holds itself, by an alias: whoever walks through it would come to no end."""
+    if any(node is one for one in above):
+        raise yaml.MarkedYAMLError(problem="what an alias names holds the alias", problem_mark=node.start_mark)
+    parts = node.value if isinstance(node, yaml.SequenceNode | yaml.MappingNode) else ()
+    for part in parts:
+        for inner in part if isinstance(part, tuple) else (part,):
+            _refuse_endless(inner, [*above, node])
+
+
+def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str, int]]:
+    """(line, name, line of the first) of what stands twice in a mapping: YAML takes the last one without a word."""
     if id(node) in known:  # an alias may hold itself
         return
     known.add(id(node))
@@ -110,12 +138,13 @@ def _twice(node: Any, known: set[int]) -> Iterator[tuple[int, str]]:
         for item in node.value:
             yield from _twice(item, known)
     if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
+        seen: dict[str, int] = {}
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                line = key.start_mark.line + 1
                 if key.value in seen:
-                    yield key.start_mark.line + 1, key.value
-                seen.add(key.value)
+                    yield line, key.value, seen[key.value]
+                seen.setdefault(key.value, line)
             yield from _twice(value, known)
 
 
@@ -136,7 +165,7 @@ def refuse(files: Iterable[File[Any]], others: Iterable[ConfigError] = ()) -> No
         (remedy,) = remedies
         raise ConfigError("", "\n".join([*map(str, alone), *(f"{p}:{n}: {said}" for p, n, said, _ in lines)]), remedy)
     if lines or alone:
-        told = [f"{place}:{n}: {said}{f'; {remedy}' if remedy else ''}" for place, n, said, remedy in lines]
+        told = [joined(f"{place}:{n}: {said}", remedy) for place, n, said, remedy in lines]
         raise ConfigError("", "\n".join([*map(str, alone), *told]))
 
 
@@ -173,49 +202,63 @@ def _line(root: Any, location: Location) -> int:
 
 def _untagged(location: Location) -> list[int | str]:
     """Where a fault lies in the file, without the steps that only the models have."""
-    steps = [step for step in location if step not in ("function-after", "function-before")]
+    steps = [step for step in location if step not in ("function-after", "function-before", "[key]")]
     in_tracker = len(steps) > 3 and steps[0] == "trackers"
     return steps[:2] + steps[3:] if in_tracker else steps
 
 
 def _fault(fault: Any, value: Any, model: type[Strict]) -> str:
-    location = _untagged(fault["loc"])
-    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    location = tuple(_untagged(fault["loc"]))
+    said = _said(fault)
     if fault["type"] == "extra_forbidden":
-        near = suggest(str(location[-1]), _known(model, location))
-        return f"{_where(location[:-1], value)}unknown field {location[-1]!r}{near}"
+        near = suggest(str(location[-1]), _known(model, list(location)))
+        return _told(location[:-1], value, f"unknown field {location[-1]!r}{near}")
     if fault["type"] == "union_tag_invalid":
         tag, known = fault["ctx"]["tag"], [t.strip(" '") for t in fault["ctx"]["expected_tags"].split(",")]
-        return f"{_where(location, value)}type: there is no tracker of type {tag!r}{suggest(tag, known)}"
+        return _told(location, value, f"type: there is no tracker of type {tag!r}{suggest(tag, known)}")
     if fault["type"] == "union_tag_not_found":
-        return f"{_where(location, value)}field 'type' is missing"
-    if fault["type"] == "literal_error" and isinstance(fault["input"], str):
-        said += suggest(fault["input"], re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+        return _told(location, value, "field 'type' is missing")
     if fault["type"] == "missing":
-        return f"{_where(location[:-1], value)}field {location[-1]!r} is missing"
-    return _told(tuple(location), value, said)
+        return _told(location[:-1], value, f"field {location[-1]!r} is missing")
+    if location[-1:] == ("when",) and fault["type"] == "dict_type":
+        said = f"when: {said}"
+    return _told(location, value, said)
+
+
+def _said(fault: Any) -> str:
+    """What is wrong, and what to write instead where that can be told from what stands there."""
+    kind, given = fault["type"], fault["input"]
+    said = _PLAIN.get(kind) or fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if kind == "literal_error" and isinstance(given, str):
+        said += suggest(given, re.findall(r"'([^']*)'", fault["ctx"]["expected"]))
+    if kind == "list_type" and isinstance(given, str) and given:
+        said += f"; write [{given}]"
+    if kind == "string_type" and isinstance(given, bool | int | float):
+        said += "; put it in quotes"
+    return str(said)
 
 
 def _told(location: Location, value: Any, said: str) -> str:
     """A fault with the rule, team or field that it is about."""
-    field = location[-1] if location and isinstance(location[-1], str) and location[-1] != "when" else ""
-    return f"{_where(list(location), value)}{f'{field}: ' if field else ''}{said[0].lower() + said[1:]}"
+    return ": ".join([*_where(location, value), said[0].lower() + said[1:]])
 
 
-def _where(location: list[Any], value: Any) -> str:
-    """`rule 'kev': ` where the fault lies in a rule that has an id, likewise for other lists and mappings."""
+def _where(location: Location, value: Any) -> list[str]:
+    """`rule 'kev'` where the fault lies in a rule that has an id, likewise for other lists and mappings; the field."""
     here: Any = value
-    named = ""
+    named: list[str] = []
     for at, step in enumerate(location):
+        parent = str(location[at - 1]) if at else ""
         try:
             here = here[step]
         except (KeyError, IndexError, TypeError):
-            break
-        parent = str(location[at - 1]) if at else ""
-        if isinstance(here, dict) and isinstance(step, int):
-            named = f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}: "
-        elif isinstance(here, dict) and parent in ("teams", "trackers"):
-            named = f"{parent.removesuffix('s')} {step!r}: "
+            here = None
+        if parent in ("teams", "trackers") and at == 1:
+            named = [f"{parent.removesuffix('s')} {step!r}"]
+        elif isinstance(step, str):
+            named += [step] if step != "when" else []
+        elif isinstance(here, dict):
+            named[-1:] = [f"{parent.removesuffix('s')} {here.get('id', step + 1)!r}"]
     return named
 
 

@@ -16,7 +16,7 @@ def summary(
     out: Annotated[Path | None, typer.Option(help="Write the Markdown here instead of to stdout.")] = None,
     config: ConfigOption = None,
     stream: Annotated[str, typer.Option(help="Only this stream; default: all of them.")] = "",
-    now: Now = "",
+    now: Now = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where things stand after the last recorded scan, and what the week changed."""
@@ -104,7 +104,7 @@ def exposure(
     package: Annotated[str, typer.Option(help="A package: purl, name or source package; globs match.")] = "",
     config: ConfigOption = None,
     stream: Annotated[str, typer.Option(help="Only this stream; default: all of them.")] = "",
-    now: Now = "",
+    now: Now = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where a vulnerability or a package is: images, teams, versions, fix, tickets, since when.

@@ -30,13 +30,13 @@ ConfigOption = Annotated[
 ]
 Label = Annotated[str, typer.Option(help="The scan's name; default: the name of its folder or file.")]
 TakenAt = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="When the scan was taken (ISO 8601), if reports do not say; with --record-only, of a recorded one too."
     ),
 ]
 Stream = Annotated[str, typer.Option(help="A separate line (release branch, environment) with its own tickets.")]
-Now = Annotated[str, typer.Option(help="Pretend that it is this time; for tests and imports.")]
+Now = Annotated[str | None, typer.Option(help="Pretend that it is this time; for tests and imports.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write to trackers and history.")]
 RecordOnly = Annotated[bool, typer.Option("--record-only", help="Record the scan; touch no ticket.")]
 AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="Believe a scan that was set aside as suspect.")]
@@ -63,7 +63,7 @@ class Asked:
 
     config: ConfigOption = None
     stream: Stream = "main"
-    now: Now = ""
+    now: Now = None
 
     @property
     def settings(self) -> Config:
@@ -108,7 +108,7 @@ def settings_of(path: Path | None) -> Config:
 
 
 def options_of(
-    *, stream: str = "main", now: str = "", taken_at: str = "", verbose: bool = False, **told: Any
+    *, stream: str = "main", now: str | None = None, taken_at: str | None = None, verbose: bool = False, **told: Any
 ) -> Options:
     """What a command was told, read and checked. `told`: the fields of `Options` that need no reading."""
     from triagebot.look import Options
@@ -163,10 +163,11 @@ def _progressed(line: str) -> None:
     note("progress", line)
 
 
-def _time(option: str, text: str) -> datetime | None:
+def _time(option: str, text: str | None) -> datetime | None:
+    """What was said; None: nothing was. An empty text is no time: a variable of a pipeline that is not set."""
     from triagebot.errors import InputError
 
-    if not text:
+    if text is None:
         return None
     try:
         at = datetime.fromisoformat(text)

@@ -15,11 +15,13 @@ from rich.text import Text
 from triagebot.exposure import Answer, Filed, Hit, Past
 from triagebot.looked import Look
 from triagebot.render import many, number, plain
+from triagebot.versions import ordered, split
 
 NAMED = 20
 """So many images that were not scanned are named; --json names them all."""
 _VULNERABILITIES = 3
 _NAMES = 3
+_FIXES = 3
 
 
 def show(answer: Answer) -> None:
@@ -85,7 +87,7 @@ def _hits(answer: Answer, hits: Sequence[Hit]) -> tuple[list[str], list[list[str
         same = list(group)
         worst = same[0]
         row = [worst.stream] * streams + [worst.image, worst.name, _joined(h.installed for h in same)]
-        row += [_joined(h.fixed for h in same) or "no fix", worst.severity]
+        row += [_fixes(same) or "no fix", worst.severity]
         row += [_some([h.vulnerability for h in same])] * by_package
         tickets = dict.fromkeys(t for h in same for t in h.tickets)
         row += [worst.team, ", ".join(_ticket(t) for t in tickets) or "none"]
@@ -177,6 +179,15 @@ def _some(texts: Sequence[str]) -> str:
 
 def _joined(texts: Iterable[tuple[str, ...]]) -> str:
     return ", ".join(dict.fromkeys(text for told in texts for text in told))
+
+
+def _fixes(hits: Sequence[Hit]) -> str:
+    """The versions that fix any of it; of many the highest, which are most likely to fix all."""
+    told, are_compared = ordered(hits[0].package, (v for h in hits for text in h.fixed for v in split(text)))
+    more = len(told) - _FIXES
+    if more <= 0:
+        return ", ".join(told)
+    return f"{', '.join(told[-_FIXES:])} and {more} {'lower' if are_compared else 'more'}"
 
 
 def _day(at: datetime) -> str:

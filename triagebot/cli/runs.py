@@ -47,9 +47,9 @@ class OfScan:
 
     config: ConfigOption = None
     label: Label = ""
-    taken_at: TakenAt = ""
+    taken_at: TakenAt = None
     stream: Stream = "main"
-    now: Now = ""
+    now: Now = None
     accept_drop: AcceptDrop = False
     allow_mass_close: MassClose = False
     as_json: AsJson = False
@@ -128,7 +128,7 @@ def plan(
 def apply(
     plan_file: Annotated[Path, typer.Argument(help="A file that `triagebot plan --out` wrote.")],
     config: ConfigOption = None,
-    now: Now = "",
+    now: Now = None,
     dry_run: DryRun = False,
     allow_mass_close: MassClose = False,
     as_json: AsJson = False,
@@ -151,7 +151,7 @@ def _end(told: Told, as_json: bool) -> None:
 
         typer.echo(indented(document))
     else:
-        for line in _lines(document, told.headline):
+        for line in printed(document, told.headline):
             typer.echo(line)
     if not as_json or is_logged_as_json():
         for kind in ("warnings", "errors"):
@@ -162,18 +162,33 @@ def _end(told: Told, as_json: bool) -> None:
     raise typer.Exit(told.exit_code)
 
 
-def _lines(document: dict[str, Any], headline: str) -> list[str]:
-    """A run for people, one line a fact."""
+_NAMED = 5
+"""So many tickets of those that are left alone or put off for one reason are named."""
+
+
+def printed(document: dict[str, Any], headline: str) -> list[str]:
+    """A run for people, one line a fact; what is left alone or put off, one line a reason."""
     from triagebot.render import plain
 
     scan = document["scan"]
     images = [f"{scan[f'images_{word}']} {word}" for word in ("scanned", "failed", "missing")]
     said = [f"scan {scan['label']}: images: {', '.join(images)}", f"{headline}."]
+    still: dict[str, list[str]] = {}
     for a in document["actions"]:
-        if a["kind"] != "leave" or a["outcome"] == "deferred":
+        if a["outcome"] == "deferred" or a["kind"] == "leave":
+            what = f"deferred {a['kind']}" if a["outcome"] == "deferred" else "leave"
+            still.setdefault(f"{what}, {a['reason']}", []).append(plain(a["title"], 80))
+        else:
             said.append(f"  {a['outcome']} {a['kind']}: {a['title']} ({a['team']}) {a['ticket']['url']}")
+    for why, titles in still.items():
+        more = f"; and {len(titles) - _NAMED} more (--json names all)" if len(titles) > _NAMED else ""
+        said.append(f"  {why}: {'; '.join(titles[:_NAMED])}{more}")
     made = Counter(a["kind"] for a in document["actions"] if a["outcome"] in ("done", "planned", "refused"))
     not_made = Counter(a["outcome"] for a in document["actions"] if a["outcome"] not in ("done", "planned", "refused"))
     counts = {**{kind: made[kind] for kind in document["plan"]}, **not_made}
-    told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n) or "nothing to do"
-    return [line[: len(line) - len(line.lstrip())] + plain(line, 500) for line in (*said, f"tickets: {told}")]
+    told = ", ".join(f"{n} {kind}" for kind, n in counts.items() if n)
+    week = document["summary"]
+    is_told = week["outcome"] in ("posted", "edited")
+    said += [f"tickets: {told or 'nothing to do'}"] if told or not is_told else []
+    said += [f"weekly summary: {week['outcome']}, {week['ticket']['url'] or week['ticket']['id']}"] if is_told else []
+    return [line[: len(line) - len(line.lstrip())] + plain(line, 700) for line in said]

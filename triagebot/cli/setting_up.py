@@ -131,18 +131,19 @@ def _store(base: Path, remote: str, branch: str, token_env: str, public: bool) -
 @app.command()
 def doctor(
     config: ConfigOption = None,
-    now: Now = "",
+    now: Now = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what is found as a document and nothing else.")
     ] = False,
 ) -> None:
-    """Look at each tracker: can it be reached, what may we do there, what would be refused. Writes nothing."""
+    """Look at the settings, VEX documents and each tracker: what is wrong, what would be refused. Writes nothing."""
     from triagebot.doctor import examine, warned
     from triagebot.render import plain
 
     settings = settings_of(config)
-    found = examine(settings, options_of(now=now, dry_run=True))
-    warnings = warned(settings)
+    options = options_of(now=now, dry_run=True)
+    warnings = warned(settings, options.now)
+    found = examine(settings, options)
     if as_json:
         from dataclasses import asdict
 

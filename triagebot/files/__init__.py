@@ -16,7 +16,7 @@ from triagebot.files.rules import (
 from triagebot.files.settings import FILES, FeedSettings, Limits, Rewrite, Settings, SummarySettings, Weekday
 from triagebot.files.teams import Owner, Team, TeamFile
 from triagebot.files.trackers import AppSettings, GithubSettings, JiraSettings, LocalSettings, TrackerSettings, Way
-from triagebot.files.words import PROJECT, REPOSITORY, Duration, Priority, Strict, Texts, suggest
+from triagebot.files.words import PROJECT, REPOSITORY, Duration, Location, Priority, Strict, Texts, suggest
 
 __all__ = [
     "COMPARISON",
@@ -36,6 +36,7 @@ __all__ = [
     "JiraSettings",
     "Limits",
     "LocalSettings",
+    "Location",
     "Owner",
     "Priority",
     "Rewrite",

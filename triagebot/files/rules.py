@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -13,7 +13,8 @@ from pydantic import (
 )
 from pydantic import field_validator as checks
 
-from triagebot.files.words import Duration, Strict, Texts, suggest
+from triagebot.errors import joined
+from triagebot.files.words import Day, Duration, Fault, Priority, Strict, Texts, suggest
 from triagebot.model import SEVERITIES
 
 TEXT_FIELDS = (
@@ -42,7 +43,7 @@ class Rule(Strict):
 
     id: str = Field(min_length=1)
     when: dict[str, Any]
-    priority: str = Field(pattern=r"^P\d$")
+    priority: Priority
     due: Duration | None = None
     action: Literal["ticket", "attach", "report", "ignore"]
     because: str
@@ -52,7 +53,7 @@ class Rule(Strict):
     def _known(cls, when: dict[str, Any]) -> dict[str, Any]:
         faults = list(_when_faults(when))
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError(joined(*faults))
         return when
 
     @property
@@ -87,7 +88,9 @@ def _field_faults(name: str, value: Any) -> list[str]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if is_number or (isinstance(value, str) and COMPARISON.match(value)):
             return []
-        return [f"{name!r} takes a number or a comparison such as '>= 0.5', not {value!r}"]
+        wanted = "a number of days, or a comparison such as '> 30'"
+        wanted = wanted if name == "age" else "a number or a comparison such as '>= 0.5'"
+        return [f"{name!r} takes {wanted}, not {value!r}"]
     if name not in TEXT_FIELDS:
         return [f"unknown field {name!r}{suggest(name, WHEN_FIELDS)}"]
     if not all(isinstance(v, str) for v in texts):
@@ -97,10 +100,28 @@ def _field_faults(name: str, value: Any) -> list[str]:
     return [f"there is no {name} {v!r}{suggest(v, known)}" for v in odd]
 
 
+ExemptionKind = Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
+
+
+def _lacking(exception: Mapping[str, Any]) -> list[str]:
+    """What an exception of its kind needs and does not have, also where other fields of it are wrong.
+
+    Of a misspelt name it is told as such.
+    """
+    kind = exception.get("kind")
+    wanted = [
+        *(["expires"] if kind in get_args(ExemptionKind) and kind != "not-affected" else []),
+        *(["url"] if kind == "tracked-elsewhere" else []),
+    ]
+    there = {name for name, value in exception.items() if value}
+    meant = {name for name in wanted if any(suggest(str(other), [name]) for other in exception if other != name)}
+    return [f"an exception of kind {kind!r} needs {name!r}" for name in wanted if name not in there | meant]
+
+
 def _severities(value: list[str]) -> list[str]:
     odd = [f"there is no severity {v!r}{suggest(v, SEVERITIES)}" for v in value if v not in SEVERITIES]
     if odd:
-        raise ValueError("; ".join(odd))
+        raise ValueError(joined(*odd))
     return value
 
 
@@ -117,18 +138,16 @@ class Exemption(Strict):
     vulnerability: str = "*"
     team: str = "*"
     severity: Annotated[Texts, AfterValidator(_severities)] = []
-    kind: Literal["accepted-risk", "false-positive", "version-lock", "not-affected", "tracked-elsewhere"]
+    kind: ExemptionKind
     reason: str = Field(min_length=1)
     approved_by: str = Field(min_length=1)
-    expires: date | None = None
+    expires: Day | None = None
     url: str = ""
 
     @model_validator(mode="after")
     def _complete(self) -> Exemption:
-        if self.expires is None and self.kind != "not-affected":
-            raise ValueError(f"an exception of kind {self.kind!r} needs 'expires'")
-        if self.kind == "tracked-elsewhere" and not self.url:
-            raise ValueError("an exception of kind 'tracked-elsewhere' needs 'url'")
+        if lacking := _lacking({"kind": self.kind, "expires": self.expires, "url": self.url}):
+            raise ValueError(lacking[0])
         globs = {self.asset, self.package, self.source_package, self.vulnerability, self.team}
         if globs == {"*"} and not self.severity:
             raise ValueError("it would excuse everything; name an asset, package, vulnerability, team or severity")
@@ -141,12 +160,18 @@ class RuleFile(Strict):
     rules: list[Rule] = []
     exceptions: list[Exemption] = []
 
-    @checks("rules")
     @classmethod
-    def _distinct(cls, rules: list[Rule]) -> list[Rule]:
-        seen: set[str] = set()
-        for rule in rules:
-            if rule.id in seen:
-                raise ValueError(f"rule {rule.id!r} stands twice")
-            seen.add(rule.id)
-        return rules
+    def cross_faults(cls, value: Any) -> list[Fault]:
+        """Rules whose id another one before them has: of the two nobody could tell which one decided."""
+        listed = value.get("rules") if isinstance(value, dict) else None
+        seen: dict[str, int] = {}
+        faults: list[Fault] = []
+        for at, rule in enumerate(listed if isinstance(listed, list) else ()):
+            named = rule.get("id") if isinstance(rule, dict) else None
+            if isinstance(named, str) and seen.setdefault(named, at) != at:
+                faults.append(Fault(("rules", at, "id"), "stands twice", ("rules", seen[named], "id")))
+        excused = value.get("exceptions") if isinstance(value, dict) else None
+        for at, exception in enumerate(excused if isinstance(excused, list) else ()):
+            if isinstance(exception, dict):
+                faults += [Fault(("exceptions", at), said) for said in _lacking(exception)]
+        return faults

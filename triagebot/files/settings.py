@@ -11,7 +11,7 @@ from pydantic import (
 from triagebot.files.rules import RuleFile
 from triagebot.files.teams import TeamFile
 from triagebot.files.trackers import LocalSettings, TrackerSettings
-from triagebot.files.words import PROJECT, REPOSITORY, Duration, Strict, Texts
+from triagebot.files.words import Duration, ProjectOrNone, RepositoryOrNone, Strict, Texts
 
 
 class Limits(Strict):
@@ -48,8 +48,8 @@ class SummarySettings(Strict):
 
     tracker: str
     weekday: Weekday = "monday"
-    repo: str = Field("", pattern=rf"^$|{REPOSITORY}")
-    project: str = Field("", pattern=rf"^$|{PROJECT}")
+    repo: RepositoryOrNone = ""
+    project: ProjectOrNone = ""
     title: str = Field("Vulnerability triage: weekly summary", min_length=1, max_length=200)
     labels: list[str] = []
     assignees: list[str] = []

@@ -9,7 +9,10 @@ from pydantic import (
     model_validator,
 )
 
-from triagebot.files.words import PROJECT, REPOSITORY, Strict, Texts, suggest
+from triagebot.files.words import Fault, Location, ProjectOrNone, RepositoryOrNone, Strict, Texts, suggest
+
+_ONE_PLACE = "give either 'repo' (GitHub) or 'project' (Jira)"
+_ONE_WAY = "give either 'match' or 'chart'"
 
 
 class Team(Strict):
@@ -17,8 +20,8 @@ class Team(Strict):
 
     name: str = ""
     tracker: str = "default"
-    repo: str = Field("", pattern=f"^$|{REPOSITORY}")
-    project: str = Field("", pattern=f"^$|{PROJECT}")
+    repo: RepositoryOrNone = ""
+    project: ProjectOrNone = ""
     component: str = ""
     mention: str = ""
     assignees: list[str] = []
@@ -33,7 +36,7 @@ class Team(Strict):
     @model_validator(mode="after")
     def _one_place(self) -> Team:
         if self.repo and self.project:
-            raise ValueError("give either 'repo' (GitHub) or 'project' (Jira)")
+            raise ValueError(_ONE_PLACE)
         return self
 
 
@@ -47,7 +50,7 @@ class Owner(Strict):
     @model_validator(mode="after")
     def _one(self) -> Owner:
         if bool(self.match) == bool(self.chart):
-            raise ValueError("give either 'match' or 'chart'")
+            raise ValueError(_ONE_WAY)
         return self
 
 
@@ -60,20 +63,28 @@ class TeamFile(Strict):
     images: list[Owner] = []
 
     @classmethod
-    def cross_faults(cls, value: Any) -> list[tuple[tuple[int | str, ...], str]]:
+    def cross_faults(cls, value: Any) -> list[Fault]:
         """Lines that name a team that is not there, and `chart` lines without a chart map."""
         if not isinstance(value, dict) or not isinstance(value.get("teams"), dict):
             return []
         listed = value.get("images")
         lines = [(i, o) for i, o in enumerate(listed if isinstance(listed, list) else []) if isinstance(o, dict)]
-        named: list[tuple[tuple[int | str, ...], Any]] = [(("unowned",), value.get("unowned"))]
+        named: list[tuple[Location, Any]] = [(("unowned",), value.get("unowned"))]
         named += [(("images", i, "team"), line.get("team")) for i, line in lines]
         faults = [
-            (place, f"no team {team!r}{suggest(team, value['teams'])}")
+            Fault(place, f"no team {team!r}{suggest(team, value['teams']) or '; name one of `teams:`'}")
             for place, team in named
             if isinstance(team, str) and team not in value["teams"]
         ]
+        faults += [
+            Fault(("teams", name), _ONE_PLACE)
+            for name, team in value["teams"].items()
+            if isinstance(team, dict) and team.get("repo") and team.get("project")
+        ]
+        faults += [
+            Fault(("images", i), _ONE_WAY) for i, line in lines if bool(line.get("match")) and bool(line.get("chart"))
+        ]
         charts = [i for i, line in lines if line.get("chart")]
         if charts and not value.get("chart_map"):
-            faults.append((("images", charts[0], "chart"), "lines with 'chart' need 'chart_map'"))
+            faults.append(Fault(("images", charts[0], "chart"), "lines with 'chart' need 'chart_map'"))
         return faults

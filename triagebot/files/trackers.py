@@ -9,7 +9,7 @@ from pydantic import (
 )
 from pydantic import field_validator as checks
 
-from triagebot.files.words import PROJECT, REPOSITORY, Priority, Strict, Texts
+from triagebot.files.words import Priority, Project, Repository, Strict, Texts, Url, UrlOrNone
 
 
 class LocalSettings(Strict):
@@ -35,8 +35,8 @@ class GithubSettings(Strict):
     """
 
     type: Literal["github"]
-    repo: str = Field(pattern=REPOSITORY)
-    url: str = Field("", pattern=r"^(https?://\S+)?$")
+    repo: Repository
+    url: UrlOrNone = ""
     token_env: str = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable, not a token
     app: AppSettings | None = None
     authors: list[str] = []
@@ -61,8 +61,8 @@ class JiraSettings(Strict):
     """
 
     type: Literal["jira"]
-    url: str = Field(pattern=r"^https?://\S+$")
-    project: str = Field(pattern=PROJECT)
+    url: Url
+    project: Project
     issue_type: str = Field("Bug", min_length=1)
     flavour: Literal["", "cloud", "data-center"] = ""
     token_env: str = "JIRA_TOKEN"  # noqa: S105 - the name of a variable, not a token

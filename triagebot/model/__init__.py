@@ -7,7 +7,7 @@ believed. Tickets are objects. An empty string in a text column means "not known
 from __future__ import annotations
 
 from triagebot.model.drafts import STALE_AFTER, Below, Draft, Gone, Line, Waiting, Want
-from triagebot.model.plans import Action, Cause, Kind, Outcome, Plan, TrackerFacts
+from triagebot.model.plans import Action, Cause, Kind, Outcome, Plan, TrackerFacts, Unread
 from triagebot.model.tables import (
     ALIASES,
     COVERAGE,
@@ -82,6 +82,7 @@ __all__ = [
     "Suspicion",
     "Ticket",
     "TrackerFacts",
+    "Unread",
     "Waiting",
     "Want",
     "empty",

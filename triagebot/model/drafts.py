@@ -58,6 +58,8 @@ class Line:
     """The tags and digests that the last scan shows it in; with `seen_in` for comments: they change no ticket."""
     seen_in: str = ""
     """The last scan that shows it."""
+    baseline: bool = False
+    """It was there at the first scan that history knows: since when is not known."""
 
     @property
     def serious(self) -> bool:
@@ -133,6 +135,8 @@ class Draft:
     gone: tuple[Gone, ...] = ()
     images: tuple[str, ...] = ()
     below: tuple[Below, ...] = ()
+    absent: tuple[str, ...] = ()
+    """Ids that a ticket grouped otherwise showed, that its images have no more, and of which history knows nothing."""
     scanned_at: datetime | None = None
     former_keys: tuple[str, ...] = ()
     waiting: Waiting | None = None

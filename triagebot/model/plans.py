@@ -34,6 +34,7 @@ class Cause(StrEnum):
     LIMIT = "limit"
     QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
+    UNREAD = "unread"
 
 
 class Kind(StrEnum):
@@ -101,6 +102,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A ticket that stands and cannot be read. `fault`: with what to do; `stream`: empty where nobody knows it."""
+
+    id: str
+    fault: str
+    stream: str = ""
+
+
+@dataclass(frozen=True)
 class TrackerFacts:
     """What the plan must know of a tracker.
 
@@ -126,6 +136,8 @@ class TrackerFacts:
     """Keys whose ticket may stand although it is not listed, and why."""
     flags: bool = False
     """Whether its tickets can carry the label that says that they are due."""
+    unread: tuple[Unread, ...] = ()
+    """All that cannot be read, also those whose key is not known."""
 
     def home(self, place: str) -> str:
         """The place that a draft means; a tracker without places has none."""

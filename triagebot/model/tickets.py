@@ -18,6 +18,7 @@ class Marker:
     """What a ticket carries about itself, where people do not write (DESIGN section 6).
 
     `shown` and `serious`: 8-hex ids of the findings it acts on; `images`: what was looked at, hashed;
+    `promised`: `id:YYYY-MM-DD`, findings that are excused now, and by when they are due once they are not;
     `held`: `id:YYYY-MM-DD:n`, decisions of people on findings, until when, and which of `decisions` it is;
     `decisions`: `kind|day|person|reason`, of a duplicate `duplicate:ticket|…`; `heard`: the remarks that went into
     these; `rules`: digest of the rule file.
@@ -37,6 +38,7 @@ class Marker:
     rules: str = ""
     heard: tuple[str, ...] = ()
     decisions: tuple[str, ...] = ()
+    promised: tuple[str, ...] = ()
     version: int = 1
 
 

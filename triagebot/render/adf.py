@@ -167,11 +167,10 @@ def _below(b: Any) -> list[Node]:
 def _closing(v: Values) -> list[Node]:
     draft = v["draft"]
     made = [panel("success" if v["is_done"] else "info", paragraph(words(v["verdict"])))]
-    if draft.want == "decided":
+    if not v["is_done"] and draft.want != "retired":
         made += bullets([_excuse(line) for line in v["excused"]], v["more_excused"])
-    elif draft.want == "below-threshold":
         made += bullets([_below(b) for b in v["below"]], v["more_below"])
-    elif draft.gone and v["is_done"]:
+    if v["has_gone"]:
         what = _POSTURE_EVIDENCE if draft.is_posture else _EVIDENCE
         made += table(what, [_left(left, draft.is_posture) for left in v["gone"]], v["more_gone"])
     return made
@@ -216,6 +215,8 @@ def _news(v: Values) -> list[Node]:
         ))  # fmt: skip
     if v["count"]:
         made.append(paragraph(words(f"New since this ticket was last updated: {v['count']} critical or high.")))
+    if v["again"]:
+        made.append(paragraph(words(f"{v['known']}: {v['again']} critical or high.")))
     return [*made, *_named(v)]
 
 

@@ -23,6 +23,7 @@ def closing(draft: Draft, markup: str, limit: int = 30_000) -> str:
     while True:
         values = {
             "draft": draft, "verdict": verdict(draft), "is_done": _is_done(draft),
+            "has_gone": bool(draft.gone) and draft.want is not Want.RETIRED,
             "gone": [_Left.of(g) for g in draft.gone[:rows]], "more_gone": max(0, len(draft.gone) - rows),
             "excused": draft.excused[:rows], "more_excused": max(0, len(draft.excused) - rows),
             "below": draft.below[:rows], "more_below": max(0, len(draft.below) - rows),
@@ -56,7 +57,8 @@ class _Left:
 def verdict(draft: Draft) -> str:
     """Why a ticket is closed, in one sentence or two."""
     if draft.want is Want.DECIDED:
-        return "Closed: everything that this ticket named is covered by an exception or a decision."
+        what = "what this ticket named is gone, or" if draft.gone else "everything that this ticket named is"
+        return f"Closed: {what} covered by an exception or a decision."
     if draft.want is Want.BELOW:
         return _lowered(draft.below)
     if draft.want is Want.RETIRED:
@@ -84,21 +86,33 @@ def _is_done(draft: Draft) -> bool:
     return draft.want not in (Want.DECIDED, Want.BELOW, Want.RETIRED)
 
 
-def news(fresh: Sequence[Line], was: str, lines: Sequence[Line], markup: str) -> str:
+def news(fresh: Sequence[Line], again: Sequence[Line], was: str, lines: Sequence[Line], markup: str) -> str:
     """The one comment of an update: new critical or high findings, and a priority that was raised from `was`.
 
-    `lines`: all that the ticket acts on, the most urgent first: these raised the priority.
+    `again`: those that the ticket named before, less severe or excused. `lines`: all that the ticket acts on, the most
+    urgent first: these raised the priority.
     """
-    values = {"raised": _raised(was, lines), "count": len(fresh), **_shortened(fresh)}
+    values = {
+        "raised": _raised(was, lines),
+        "count": len(fresh),
+        "again": len(again),
+        "known": AGAIN,
+        **_shortened([*fresh, *again]),
+    }
     return render(markup, "news", values)
 
 
-def news_reason(fresh: Sequence[Line], was: str, lines: Sequence[Line]) -> str:
+def news_reason(fresh: Sequence[Line], again: Sequence[Line], was: str, lines: Sequence[Line]) -> str:
     """The first thing that it says; nothing where there is no news."""
     if raised := _raised(was, lines):
         told = f"Priority raised from {raised.was} to {raised.now}: {raised.line.vulnerability} in {raised.line.name}"
         return plain(told + (f" and {raised.more} more" if raised.more else "") + ".")
-    return f"New since this ticket was last updated: {len(fresh)} critical or high." if fresh else ""
+    if fresh:
+        return f"New since this ticket was last updated: {len(fresh)} critical or high."
+    return f"{AGAIN}: {len(again)} critical or high." if again else ""
+
+
+AGAIN = "Known before, and to act on now (rated higher, or nothing excuses it any more)"
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ def packed(marker: Marker) -> dict[str, Any]:
         values["shown"] = _packed(marker.shown, 8)
     if len(marker.images) > _MANY:
         values["images"] = _packed([image.replace(".", "") for image in marker.images], 24)
-    if len(marker.held) > _MANY:
-        values["held"] = _by_day(marker.held)
+    for name, entries in (("held", marker.held), ("promised", marker.promised)):
+        if len(entries) > _MANY:
+            values[name] = _by_day(entries)
     return values
 
 
@@ -130,7 +131,8 @@ def _unpacked(values: dict[str, Any]) -> dict[str, Any]:
         made["serious"] = [one for one, bit in zip(made["shown"], bits, strict=True) if bit == "1"]
     if isinstance(made.get("images"), str):
         made["images"] = [f"{i[:8]}.{i[8:16]}.{i[16:]}" for i in _ids(made["images"], 24)]
-    if isinstance(made.get("held"), dict):
-        held = made["held"].items()
-        made["held"] = sorted(f"{one}:{until}" for until, packed in held for one in _ids(packed, 8))
+    for name in ("held", "promised"):
+        if isinstance(made.get(name), dict):
+            days = made[name].items()
+            made[name] = sorted(f"{one}:{day}" for day, packed in days for one in _ids(packed, 8))
     return made

@@ -37,6 +37,7 @@ class Listing:
 
     `shut`: why some places (repositories, projects) take no part; `broken`: (id, fault) of own tickets that stand
     there and cannot be read; they hold up nobody else. `renamed`: old id -> new id of tickets that were transferred.
+    `named`: the id that the ticket of a key and stream has, where these decide it: so one of `broken` is known again.
     """
 
     tickets: tuple[Ticket, ...]
@@ -45,6 +46,7 @@ class Listing:
     warnings: tuple[str, ...] = ()
     shut: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    named: Callable[[str, str], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -258,11 +260,9 @@ def with_original(ticket: Ticket, tickets: Mapping[str, Ticket], is_open: Callab
             return None
 
     waits = ticket.closed_as == "duplicate" and ticket.duplicate_of
-    told = {name: state(name) for name in originals(ticket.marker)}
-    return replace(
-        ticket, duplicate_open=state(ticket.duplicate_of) if waits else None,
-        originals=tuple((name, is_open) for name, is_open in told.items() if is_open is not None),
-    )  # fmt: skip
+    told = ((name, state(name)) for name in originals(ticket.marker))
+    known = tuple((name, stands) for name, stands in told if stands is not None)
+    return replace(ticket, duplicate_open=state(ticket.duplicate_of) if waits else None, originals=known)
 
 
 def originals(held: Marker) -> list[str]:

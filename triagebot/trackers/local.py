@@ -3,17 +3,16 @@
 People close a ticket by setting `state: closed`, with `closed_as: done`, `not-planned` or `duplicate`
 (`duplicate_of:` the other file's name) and, if they like, `closed: 2026-05-01`, `closed_by:` and `because:`.
 Everything else in the front matter and outside the managed block is theirs. The `triagebot:` mapping is ours. A file
-whose `state` or `closed_as` is misspelt is left alone: neither is guessed.
+whose `state`, `closed_as` or `closed` is misspelt is left alone: none is guessed. A file that people rename stays the
+ticket that its mapping names.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from typing import Any
 from triagebot.errors import TrackerError
 from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.render import many
-from triagebot.render.marker import is_sound
 from triagebot.trackers.interface import (
     BEGIN,
     END,
@@ -39,15 +37,26 @@ from triagebot.trackers.interface import (
     refuse_drift,
     splice,
 )
-from triagebot.trackers.local_front import MEND, FrontError, closed_as, names, parsed, stands_open, time, written
+from triagebot.trackers.local_front import (
+    MEND,
+    FrontError,
+    closed_as,
+    closing,
+    names,
+    noted,
+    parsed,
+    stands_open,
+    time,
+    written,
+)
+from triagebot.trackers.local_marker import as_front, file_name, file_of, is_ours, looked, marker_of
+from triagebot.trackers.local_names import sorted_out
 
-_TUPLES = {f.name for f in fields(Marker) if str(f.type).startswith("tuple")}
-_JOINED = ("shown", "serious", "images", "held")
 _COMMENTS = "## Comments"
 
 
 class LocalTracker:
-    """Tickets as files of one folder. A ticket's id is its file name, which its key decides."""
+    """Tickets as files of one folder. A ticket's id is its file name: its key decides it, until a person renames it."""
 
     markup = "markdown"
     body_limit = 65_536
@@ -64,36 +73,40 @@ class LocalTracker:
         self.waited = 0.0
         self.notes: list[str] = []
         self._known: Mapping[str, Ticket] = {}
+        self._standing: Mapping[str, str] = {}
+        """The file of each ticket, by the name that its marker gives it."""
 
     def listing(self, known: Known) -> Listing:
         """The tickets of the folder."""
         tickets: list[Ticket] = []
         broken: list[tuple[str, str]] = []
-        ignored: list[str] = []
+        warned: list[str] = []
         self.reads += 1
         self._known = known.tickets
         if known.tickets and not self.folder.is_dir():  # else every ticket would count as deleted by a person
             return Listing((), incomplete=_gone(self.folder, len(known.tickets)))
-        for path in sorted(self.folder.glob("*.md")):
-            if not _is_ours(path.name):
-                continue
-            try:
-                front, body = parsed(path.read_bytes())
-            except FrontError as error:
-                broken.append((path.name, str(error)))
-                continue
-            except OSError as error:
-                broken.append((path.name, f"cannot be read: {error.strerror}; see who may read it"))
-                continue
-            told = _marker(front)
-            marker = told or self._remembered(path.name)
-            if marker is None:
-                broken.append((path.name, f"its `triagebot:` mapping is gone; {MEND}"))
-            elif path.name != file_name(marker.key, marker.stream):
-                ignored.append(f"{path}: carries the marker of another ticket and is ignored")
+        paths = sorted(self.folder.glob("[!.]*.md"))
+        looks = {path.name: look for path in paths if (look := looked(path, known.tickets, self.now))}
+        called = {name: file_of(look.marker) for name, look in looks.items() if look.marker}
+        before = {ticket_id: file_of(ticket.marker) for ticket_id, ticket in known.tickets.items()}
+        sorts = sorted_out(called, set(looks) - set(called), before)
+        self._standing = sorts.standing
+        for name, look in looks.items():
+            path = self.folder / name
+            if name in sorts.copies:
+                warned.append(f"{path}: is a copy of {sorts.copies[name]} and is ignored; delete it, or move it away")
+            elif look.fault or look.marker is None:
+                broken.append((name, look.fault or f"its `triagebot:` mapping is gone; {MEND}"))
             else:
-                tickets.append(self._ticket(path, front, body, marker, damaged=told is None))
-        return Listing(tuple(tickets), broken=tuple(broken), warnings=tuple(ignored))
+                tickets.append(self._ticket(path, look.front, look.body, look.marker, damaged=look.told is None))
+                if not tickets[-1].is_open and look.front.get("duplicate_of") == name:
+                    warned.append(
+                        f"{path}: `duplicate_of` names the file itself, so it is taken as not planned; "
+                        "name the other file"
+                    )
+        return Listing(
+            tuple(tickets), broken=tuple(broken), warnings=tuple(warned), renamed=sorts.renamed, named=file_name
+        )
 
     def _remembered(self, ticket_id: str) -> Marker | None:
         known = self._known.get(ticket_id)
@@ -124,32 +137,33 @@ class LocalTracker:
     def tidy(self) -> None:
         """Remove files that were written aside and never renamed."""
         for left in self.folder.glob(".*.md.new"):
-            if _is_ours(left.name.removesuffix(".new")):
+            if is_ours(left.name.removesuffix(".new")):
                 left.unlink(missing_ok=True)
 
     def create(self, content: Content) -> Ticket:
         """Write a new file; where one of this key stands already, that is the ticket."""
-        path = self.folder / file_name(content.marker.key, content.marker.stream)
+        name = file_of(content.marker)
+        path = self.folder / self._standing.get(name, name)
         self.folder.mkdir(parents=True, exist_ok=True)
         front: dict[str, Any] = {
             "title": content.title, "state": "open", "priority": content.marker.priority, "due": content.marker.due,
             "team": content.team, "assignees": list(content.marker.assignees),
             "labels": reflagged(content.marker.labels, content.flag),
-            "opened": f"{self.now:%Y-%m-%d}", "triagebot": _told(content.marker, ""),
+            "opened": f"{self.now:%Y-%m-%d}", "triagebot": as_front(content.marker, ""),
         }  # fmt: skip
         body = splice("", content.block)
-        aside = self._aside(path, front, body)
+        aside = self._aside(path, front, body, content.marker)
         self.writes += 1
         try:
             os.link(aside, path)
         except FileExistsError:
             front, body = self._read(path)
-            held = _marker(front)
+            held = marker_of(front)
             if held is None or held.key != content.marker.key:
                 raise TrackerError(str(path), "is not the ticket of its name", "mend or delete the file") from None
         finally:
             aside.unlink(missing_ok=True)
-        return self._ticket(path, front, body, _marker(front) or content.marker)
+        return self._ticket(path, front, body, marker_of(front) or content.marker)
 
     def create_many(self, contents: Sequence[Content]) -> Iterator[Ticket | TrackerError]:
         """A file each."""
@@ -159,7 +173,7 @@ class LocalTracker:
         """Change a file in one step: aside, then renamed."""
         path = self.folder / ticket_id
         front, body = self._read(path)
-        told = _marker(front)
+        told = marker_of(front)
         marker = told or self._remembered(ticket_id) or (edit.content.marker if edit.content else None)
         if marker is None:
             raise TrackerError(str(path), "its `triagebot:` mapping is gone", MEND)
@@ -169,19 +183,19 @@ class LocalTracker:
             marker, body = edit.content.marker, splice(body, edit.content.block)
         if edit.flag is not None:
             front["labels"] = reflagged(names(front.get("labels")), edit.flag)
-        closed_by = _closed_by(front)
+        closed_by = noted(front)
         if edit.state == "open":
             front["state"], closed_by = "open", ""
             for name in ("closed", "closed_as", "duplicate_of", "closed_by", "because"):
                 front.pop(name, None)
         elif edit.state == "closed":
             front.update(state="closed", closed_as=edit.closed_as, closed=f"{self.now:%Y-%m-%dT%H:%M:%SZ}")
-            closed_by = _closing(front)
+            closed_by = closing(front)
         if edit.comment:
             body = self._commented(body, edit)
-        front["triagebot"] = _told(marker, closed_by)
+        front["triagebot"] = as_front(marker, closed_by)
         self.writes += 1
-        self._aside(path, front, body).replace(path)
+        self._aside(path, front, body, marker).replace(path)
         return self._ticket(path, front, body, marker)
 
     def _commented(self, body: str, edit: Edit) -> str:
@@ -200,14 +214,14 @@ class LocalTracker:
     def _read(self, path: Path) -> tuple[dict[str, Any], str]:
         self.reads += 1
         try:
-            return parsed(path.read_bytes())
+            return parsed(path.read_bytes(), self.now)
         except FrontError as error:
             raise TrackerError(str(path), error.cause, error.remedy) from error
         except OSError as error:
             raise TrackerError(str(path), f"cannot be read: {error.strerror}", "see who may read it") from error
 
-    def _aside(self, path: Path, front: Mapping[str, Any], body: str) -> Path:
-        aside = path.with_name(f".{path.name}.new")
+    def _aside(self, path: Path, front: Mapping[str, Any], body: str, marker: Marker) -> Path:
+        aside = path.with_name(f".{file_of(marker)}.new")
         try:
             with aside.open("w", encoding="utf-8") as file:
                 file.write(written(front, body))
@@ -222,31 +236,26 @@ class LocalTracker:
         return Ticket(
             id=path.name, url=path.as_posix(), tracker=self.name, marker=marker, is_open=is_open,
             title=str(front.get("title", "")), closed_as="" if is_open else closed_as(front),
-            closed_by_us=not is_open and _closed_by(front) == _closing(front),
+            closed_by_us=not is_open and noted(front) == closing(front),
             closed_at=None if is_open else time(front.get("closed")),
-            duplicate_open=None if is_open else self._is_open(front.get("duplicate_of")),
+            duplicate_open=None if is_open else self._is_open(front.get("duplicate_of"), path.name),
             duplicate_of="" if is_open else str(front.get("duplicate_of") or ""),
-            originals=tuple((o, told) for o in originals(marker) if (told := self._is_open(o)) is not None),
+            originals=tuple((o, told) for o in originals(marker) if (told := self._is_open(o, "")) is not None),
             damaged=damaged or BEGIN not in body or END not in body,
             closed_by="" if is_open else str(front.get("closed_by") or ""),
             closed_because="" if is_open else str(front.get("because") or ""),
             flag=flag_of(names(front.get("labels"))),
         )  # fmt: skip
 
-    def _is_open(self, other: object) -> bool | None:
-        """Whether the ticket that a duplicate names is open; None where it names none that exists."""
-        if not isinstance(other, str) or Path(other).name != other or not (self.folder / other).is_file():
+    def _is_open(self, other: object, name: str) -> bool | None:
+        """Whether the ticket that a duplicate names is open; None where it names none that exists, or itself."""
+        if not isinstance(other, str) or other == name or Path(other).name != other:
+            return None
+        if not (self.folder / other).is_file():
             return None
         with suppress(TrackerError):
             return stands_open(self._read(self.folder / other)[0])
         return None
-
-
-def file_name(key: str, stream: str) -> str:
-    """The file of a key: readable, and distinct by a digest of the whole key."""
-    subject = key.removesuffix(f"@{stream}").partition(":")[2]
-    slug = re.sub(r"[^a-z0-9.]+", "-", subject.lower()).strip("-.")[-60:].strip("-.")
-    return f"{slug or 'ticket'}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.md"
 
 
 def _gone(folder: Path, count: int) -> str:
@@ -255,42 +264,6 @@ def _gone(folder: Path, count: int) -> str:
         f"{folder} is not there, and {tickets} in it; put it back or mend `path:`; "
         "if they were meant to be deleted, make it an empty folder"
     )
-
-
-def _is_ours(name: str) -> bool:
-    return bool(re.search(r"-[0-9a-f]{12}\.md$", name))
-
-
-def _marker(front: Mapping[str, Any]) -> Marker | None:
-    told = front.get("triagebot")
-    if not isinstance(told, dict) or not isinstance(told.get("key"), str) or not isinstance(told.get("digest"), str):
-        return None
-    known = {f.name for f in fields(Marker)}
-    values = {name: value for name, value in told.items() if name in known}
-    for name in _TUPLES & set(values):
-        listed = str(values[name] or "").split() if name in _JOINED else values[name]
-        if not isinstance(listed, list):
-            return None
-        values[name] = tuple(str(v) for v in listed)
-    marker = Marker(**{"stream": "main", **values})
-    return marker if is_sound(marker) else None
-
-
-def _closing(front: Mapping[str, Any]) -> str:
-    """What we note of a closing of ours: a later one by a person, as something else or another day, is theirs."""
-    return f"triagebot {front.get('closed_as')} {front.get('closed')}"
-
-
-def _closed_by(front: Mapping[str, Any]) -> str:
-    told = front.get("triagebot")
-    return str(told.get("closed_by", "")) if isinstance(told, dict) else ""
-
-
-def _told(marker: Marker, closed_by: str) -> dict[str, Any]:
-    """The marker as front matter: ids in one line, so that a ticket stays readable."""
-    told = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(marker).items()}
-    told |= {name: " ".join(told[name]) for name in _JOINED}
-    return {**told, "closed_by": closed_by} if closed_by else told
 
 
 def _set_content(front: dict[str, Any], content: Content, old: Marker) -> None:

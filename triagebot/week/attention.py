@@ -8,7 +8,7 @@ from datetime import datetime
 from triagebot.regular import Gap
 from triagebot.render import many, number
 from triagebot.render.blocks import Block, Bullets, Line, Paragraph, Said, line
-from triagebot.summary import stuck_words
+from triagebot.summary import stuck_words, without_owner
 from triagebot.week.people import cut, notice
 from triagebot.week.sheet import STALE, Section, Sheet
 
@@ -55,13 +55,24 @@ def _of_section(section: Section, now: datetime, rows: int) -> list[Line]:
         items.append(line(f"{many(c.images_missing, 'image')} had no report"))
     if s.unverified:
         items.append(line(many(s.unverified, *_AGAIN)))
+    if s.unread:
+        items.append(_unread(s.unread, rows))
     if s.unowned:
-        what = ("image or workload", "images and workloads") if s.posture else ("image",)
-        items.append(_named(f"{many(len(s.unowned), *what)} without an owner in the team file", s.unowned, rows))
+        items.append(_named(f"{without_owner(s)} without an owner in the team file", s.unowned, rows))
     items += [line(Said(one, "text"), "; the ticket mentions the team instead") for one in s.unassignable]
     items += [_named(said, names, rows) for said, names in stuck_words(s)]
     items += [notice(n) for n in s.notices if n.state != "ending"]
     return items + [line(Said(one, "text")) for one in s.waiting]
+
+
+def _unread(unread: Sequence[tuple[str, str]], rows: int) -> Line:
+    are = "ticket cannot be read and is left alone", "tickets cannot be read and are left alone"
+    said = f"{many(len(unread), *are)}, counted as neither open nor closed: "
+    shown, more = cut(unread, min(rows, 5))
+    parts: list[str | Said] = []
+    for at, (name, fault) in enumerate(shown):
+        parts += [*([", "] if at else []), Said(name, "code"), " (", Said(fault, "text"), ")"]
+    return line(said, *parts, f" and {number(more)} more" if more else "")
 
 
 def _named(said: str, names: Sequence[str], rows: int) -> Line:

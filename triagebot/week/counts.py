@@ -48,6 +48,8 @@ def verdict(s: Summary, w: Span | None, is_late: bool) -> str:
     if w and w.before is None:
         then = "the next" if is_late else "next week"
         first = f"; the first {'scan' if w.scans == 1 else 'week'}: {then} is compared with it"
+    if s.coverage.is_blind and not s.total:
+        return f"what is fixable is not known; {teams}{first}"
     return f"{fixable('critical')}; {fixable('high')}; {teams}{first}"
 
 

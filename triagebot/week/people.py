@@ -37,8 +37,10 @@ def teams(s: Summary, w: Span | None, rows: int, is_late: bool) -> list[Block]:
         sorted(s.teams, key=lambda t: (-t.overdue, -t.critical, -t.high, t.name)) if len(s.teams) > most else s.teams
     )
     blocks: list[Block] = [Table(tuple(heads), tuple(map(row, order[:most])), more=max(0, len(s.teams) - most))]
-    if s.due_soon:
-        blocks.append(Paragraph(line(f"Tickets: {number(s.overdue)} overdue, {number(s.due_soon)} due soon.")))
+    told = [f"{number(s.open_tickets)} open", f"{number(len(s.unread))} cannot be read"] if s.unread else []
+    told += [f"{number(s.overdue)} overdue", f"{number(s.due_soon)} due soon"] if s.due_soon else []
+    if told:
+        blocks.append(Paragraph(line(f"Tickets: {', '.join(told)}.")))
     return blocks
 
 
@@ -51,10 +53,9 @@ def decisions(s: Summary, rows: int) -> list[Block]:
     blocks: list[Block] = []
     if s.decisions:
         shown, more = cut(s.decisions, rows)
-        table = tuple(_decision(d) for d in shown)
         blocks += [
             Paragraph(line(Said("Decisions in force", "strong"), ", those that end first on top")),
-            Table(("Until", "What", "Who", "Why", "Ticket"), table, left=5, more=more),
+            _decided(shown, more),
         ]
     ending = [n for n in s.notices if n.state == "ending"]
     if ending:
@@ -74,14 +75,17 @@ def decisions(s: Summary, rows: int) -> list[Block]:
     return blocks
 
 
-def _decision(d: Decision) -> tuple[Line, ...]:
-    return (
-        line(ending(d.until)),
-        line(Said(d.what, "text")),
-        line(Said(d.by, "text")),
-        line(Said(d.because, "text")),
-        line(Said(d.ticket, "code")),
-    )
+def _decided(told: Sequence[Decision], more: int) -> Table:
+    """A column that nobody filled (a file does not tell who closed it) is left out."""
+    columns: dict[str, list[Line]] = {
+        "Until": [line(ending(d.until)) for d in told],
+        "What": [line(Said(d.what, "text")) for d in told],
+        "Who": [line(Said(d.by, "text") if d.by else "not said") for d in told if any(x.by for x in told)],
+        "Why": [line(Said(d.because, "text") if d.because else "-") for d in told if any(x.because for x in told)],
+        "Ticket": [line(Said(d.ticket, "code")) for d in told],
+    }
+    kept = {name: cells for name, cells in columns.items() if cells}
+    return Table(tuple(kept), tuple(zip(*kept.values(), strict=True)), left=len(kept), more=more)
 
 
 def notice(n: Notice) -> Line:
