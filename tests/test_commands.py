@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tracker_contract import marker
 
 from triagebot.commands import HELP, LONGEST, Command, Malformed, read, speaks
-from triagebot.decisions import commands_of, held_by_people, in_force, is_asked_for
+from triagebot.decisions import OPEN_END, carried, commands_of, held_by_people, in_force, is_asked_for
 from triagebot.model import ClosedAs, Remark, Ticket
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -193,11 +193,47 @@ def test_what_decides_nothing_holds_nothing(text: str) -> None:
     assert held(ticket(remark("/triagebot snooze 14d", allowed=False))) == {}
 
 
-def test_the_longest_decision_holds() -> None:
+def test_of_several_commands_the_last_one_holds() -> None:
+    """A person who says a shorter time means it."""
     short, long = remark("/triagebot snooze 60d"), remark("/triagebot snooze 7d", AT + DAY, 2)
-    assert set(held(ticket(short, long)).values()) == {date(2026, 6, 30)}
-    assert set(held(ticket(long, short)).values()) == {date(2026, 6, 30)}
+    assert set(held(ticket(short, long)).values()) == {date(2026, 5, 9)}
+    assert set(held(ticket(long, short)).values()) == {date(2026, 5, 9)}
+    part = replace(long, shown=SHOWN[:1])
+    assert held(ticket(short, part)) == {SHOWN[0]: date(2026, 5, 9), SHOWN[1]: date(2026, 6, 30)}
+    assert held(ticket(short, long), now=datetime(2026, 5, 9, tzinfo=UTC)) == {}
+    assert in_force([ticket(short, long)], EXPIRY, datetime(2026, 5, 9, tzinfo=UTC)) == []
+    assert [str(d.until) for d in in_force([ticket(short, part)], EXPIRY, AT)] == ["2026-05-09", "2026-06-30"]
+    assert set(held(closed("not-planned", AT, long)).values()) == {date(2026, 5, 9)}
+
+
+def test_a_closing_does_not_shorten_what_a_command_named() -> None:
+    accept = remark("/triagebot accept until 2026-10-01 because of x")
+    assert set(held(closed("not-planned", AT + DAY, accept)).values()) == {date(2026, 10, 1)}
+
+
+def test_the_longest_of_several_tickets_holds() -> None:
+    short, long = remark("/triagebot snooze 60d"), remark("/triagebot snooze 7d", AT + DAY, 2)
     assert set(held(ticket(long), ticket(short)).values()) == {date(2026, 6, 30)}
+
+
+def test_a_reopen_ends_also_what_its_ticket_carries_from_another() -> None:
+    """Tickets are grouped otherwise now: the first one is closed, and its comment stands."""
+    accept = remark("/triagebot accept until 2026-10-01 because later")
+    first = ticket(accept, id="a/b#1", is_open=False, closed_as="not-planned", closed_by_us=True, closed_at=AT)
+    entries, told = carried(SHOWN[:1], held_by_people([first], EXPIRY, AT))
+    second = ticket(id="a/b#2", marker=replace(marker(), shown=("00000009",), held=entries, decisions=told))
+    assert set(held(first, second)) == set(SHOWN)
+    assert [d.ticket for d in in_force([first, second], EXPIRY, AT)] == ["a/b#1"], "one decision is named once"
+    asks = remark("/triagebot reopen", AT + DAY, 2, shown=("00000009",))
+    assert set(held(first, replace(second, remarks=(asks,)))) == {SHOWN[1]}
+    shows = replace(second.marker, shown=("00000009", SHOWN[0]), held=(), decisions=(), heard=(asks.mark,))
+    written = replace(second, remarks=(asks,), marker=shows)
+    assert set(held(first, written)) == {SHOWN[1]}, "and in each run after it"
+    assert [d.ticket for d in in_force([first, written], EXPIRY, AT)] == ["a/b#1"], "of the other finding"
+    both = replace(written, marker=replace(shows, shown=SHOWN))
+    assert (held(first, both), in_force([first, both], EXPIRY, AT)) == ({}, [])
+    anew = replace(first, remarks=(replace(accept, at=AT + 2 * DAY),))
+    assert set(held(anew, both)) == set(SHOWN), "what is decided after it holds"
 
 
 def test_a_reopen_ends_what_was_before_it_and_nothing_after() -> None:
@@ -207,6 +243,9 @@ def test_a_reopen_ends_what_was_before_it_and_nothing_after() -> None:
     assert held(ticket(remark(snooze, AT + DAY, 2), remark(reopen))) != {}, "the order of the comments counts"
     assert held(closed("not-planned", AT, remark(reopen, AT + DAY))) == {}
     assert held(closed("not-planned", AT + DAY, remark(reopen))) != {}
+    at_once = ticket(remark(reopen), remark("/triagebot false-positive because x", AT, 2))
+    assert held(at_once) != {}
+    assert [d.what for d in in_force([at_once], EXPIRY, AT)] == ["false-positive"]
 
 
 def test_a_closing_holds_until_it_expires() -> None:
@@ -231,6 +270,47 @@ def test_what_went_into_the_marker_is_told_by_the_marker() -> None:
     assert held(ticket(old, reopen, later, marker=known)) == {}
 
 
+WAITS = ("00000001:2026-06-30:0",)
+
+
+@pytest.mark.parametrize(
+    ("beside", "originals", "until"),
+    [
+        (None, (("a/b#2", True),), OPEN_END), (None, (("a/b#2", False),), None), (None, (), date(2026, 6, 30)),
+        (True, (), OPEN_END), (False, (), None), (None, (("a/b#3", False),), date(2026, 6, 30)),
+    ],
+)  # fmt: skip
+def test_a_duplicate_that_a_marker_carries_ends_with_its_original(
+    beside: bool | None, originals: tuple[tuple[str, bool], ...], until: date | None
+) -> None:
+    """Its tracker tells of the original, or it is among the tickets; where nobody does, the marker's day counts."""
+    told = replace(marker(), shown=(), held=WAITS, decisions=("duplicate:a/b#2|2026-04-01|octocat|x",))
+    tickets = [ticket(marker=told, originals=originals)]
+    if beside is not None:
+        tickets.append(ticket(id="a/b#2", is_open=beside))
+    assert held(*tickets) == ({"00000001": until} if until else {})
+    if until == OPEN_END:
+        late = AT + 900 * DAY
+        [decision] = held_by_people(tickets, EXPIRY, late).values()
+        assert carried(["00000001"], {"00000001": decision}) == (WAITS, told.decisions)
+        assert decision.words == (
+            "decided by octocat on 2026-04-01: closed as a duplicate, because x, until the other ticket is closed"
+        )
+
+
+def test_a_duplicate_of_itself_waits_for_nothing() -> None:
+    told = replace(marker(), shown=(), held=WAITS, decisions=("duplicate:a/b#1|2026-04-01|octocat|x",))
+    assert held(ticket(marker=told, originals=(("a/b#1", True),))) == {"00000001": date(2026, 6, 30)}
+
+
+def test_a_closing_as_duplicate_is_carried_with_its_original() -> None:
+    one = closed("duplicate", duplicate_of="a/b#2", duplicate_open=True, closed_by="octocat")
+    decisions = held_by_people([one], EXPIRY, AT + 300 * DAY)
+    assert carried(SHOWN[:1], decisions) == (
+        ("00000001:2026-07-30:0",), ("duplicate:a/b#2|2026-05-01|octocat|of a/b#2",),
+    )  # fmt: skip
+
+
 def test_an_edited_comment_is_another_one() -> None:
     before = remark("/triagebot snooze 14")
     assert before.mark != replace(before, at=AT + DAY, text="/triagebot snooze 14d").mark
@@ -253,7 +333,8 @@ def test_who_asks_for_a_ticket_is_heard_once_per_closing() -> None:
 
 def test_what_holds_is_named_the_first_to_end_first() -> None:
     accept = remark("/triagebot accept until 2026-08-01 because of x", by="hubot")
-    told = in_force([ticket(accept, remark("/triagebot snooze 14d", AT + DAY, 2)), closed("not-planned")], EXPIRY, AT)
+    snooze = replace(remark("/triagebot snooze 14d", AT + DAY, 2), shown=SHOWN[:1])
+    told = in_force([ticket(accept, snooze), closed("not-planned")], EXPIRY, AT)
     assert [(d.what, d.by, d.because, str(d.until)) for d in told] == [
         ("snooze", "octocat", "", "2026-05-16"), ("closed as not-planned", "", "", "2026-07-30"),
         ("accept", "hubot", "of x", "2026-08-01"),

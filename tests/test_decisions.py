@@ -79,6 +79,34 @@ def test_a_decision_holds_for_what_it_saw_until_it_expires(case: Case, as_: str)
     )
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_duplicate_ends_with_the_other_ticket_also_after_it_was_opened_again(tmp_path: Path, lost: bool) -> None:
+    place = Place.create(tmp_path / "place")
+    tickets = place.folder / "tickets"
+
+    def run(week: int, base: list[Any], *app: Any) -> set[str]:
+        """What the ticket of the app acts on after the run of a week, which the next day's repeats."""
+        if lost:
+            shutil.rmtree(place.history, ignore_errors=True)
+        scan = write(tmp_path / f"w{week}", app=trivy("a/app:1.0", app), base=trivy("a/base:1.0", base))
+        place.run(scan, DAY + week * WEEK)
+        if base:
+            again = place.run(scan, DAY + week * WEEK, timedelta(days=1)).document["plan"]
+            assert again["create"] + again["update"] + again["reopen"] == 0  # it says the same on the next day
+        [text] = [path.read_text() for path in tickets.glob("*a-app-*.md")]
+        return set(re.findall(r"CVE-2026-\d{4}", text.split("### Vulnerabilities")[1].split("###")[0]))
+
+    run(0, [ONE], ONE)
+    [app], [base] = tickets.glob("*a-app-*.md"), tickets.glob("*a-base-*.md")
+    closing = f"state: closed\nclosed_as: duplicate\nduplicate_of: {base.name}\nclosed: 2026-05-04T00:00:00Z"
+    app.write_text(app.read_text().replace("state: open", closing))
+    assert run(1, [ONE], ONE, TWO) == {"CVE-2026-0002"}
+    assert "until the other ticket is closed" in app.read_text()
+    assert run(30, [ONE], ONE, TWO) == {"CVE-2026-0002"}
+    assert run(31, [], ONE, TWO) == {"CVE-2026-0002"}  # the other one closes now
+    assert run(32, [], ONE, TWO) == {"CVE-2026-0001", "CVE-2026-0002"}
+
+
 def test_a_decision_survives_a_lost_history(case: Case) -> None:
     case.run(0, ONE)
     case.close("not-planned", DAY + timedelta(days=1))
@@ -101,6 +129,31 @@ def test_a_decision_holds_for_what_was_away_for_a_while(case: Case, lost: bool) 
     assert case.run(12, ONE, TWO, vulnerability("CVE-2026-0003")) == {"update": 1}
     assert case.names() == {"CVE-2026-0003"}
     case.run(13, ONE, TWO, vulnerability("CVE-2026-0003"))
+    assert case.names() == {"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}
+
+
+def test_with_the_history_the_baseline_is_lost_and_that_is_said(tmp_path: Path) -> None:
+    """Nobody knows any more what the first scan had: nothing is filed, and no critical finding passes in silence."""
+    case = Case(tmp_path)
+    settings = case.place.folder / "triagebot.yaml"
+    settings.write_text(f"{settings.read_text()}backlog: baseline\n")
+    new, low = vulnerability("CVE-2026-0003", severity="CRITICAL"), vulnerability("CVE-2026-0004", severity="LOW")
+    assert case.run(0, ONE) == {}
+    why = "  ticket: none shows it: the first scan had it, and `backlog: baseline` makes no tickets of that\n"
+    assert why in case.explained(DAY)
+    assert case.run(1, ONE, TWO) == {"create": 1}
+    shutil.rmtree(case.place.history)
+    scan = write(tmp_path / "w2", a=trivy("a/a:1.2", [ONE, TWO, new, low]))
+    told = case.place.run(scan, DAY + 2 * WEEK).document
+    assert told["plan"]["create"] == 0
+    assert [warning for warning in told["warnings"] if "baseline" in warning] == [
+        "with it went what the first scan had: with `backlog: baseline`, 2 findings of this scan that no ticket shows, "
+        "2 of them critical or high, get no ticket, new or not; bring the history back and run again, or set "
+        "`backlog: ticket` to file them"
+    ]
+    assert why in case.explained(DAY + 2 * WEEK)
+    settings.write_text(settings.read_text().replace("baseline", "ticket"))
+    assert case.run(2, ONE, TWO, new, low) == {"update": 1}
     assert case.names() == {"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}
 
 
@@ -130,6 +183,43 @@ def test_a_closed_ticket_is_explained_as_closed(case: Case, as_: str) -> None:
     assert f"\n  ticket: {name}\n" in case.explained(day)
     case.close(as_, day)
     assert f"\n  ticket: {name} (closed as {as_} by a person on 2026-05-04)\n" in case.explained(day)
+
+
+def test_a_decision_holds_when_its_tracker_leaves_the_settings(tmp_path: Path) -> None:
+    """History knows it, and says where it was made; it is named in the summary, and ends on its day."""
+    settings = "trackers: {%s: {type: local, path: %s}}\nteams: t.yaml\n"
+    place = Place.create(tmp_path / "place", settings % ("one", "t1"))
+    teams = place.folder / "t.yaml"
+    teams.write_text("teams: {p: {tracker: one}}\nunowned: p\n")
+    scan = write(tmp_path / "w0", a=trivy("a/a:1.0", [ONE]))
+    place.run(scan, DAY)
+    [ticket] = (place.folder / "t1").glob("*.md")
+    closed = "state: closed\nclosed_as: not-planned\nclosed_by: alice\nbecause: no time"
+    ticket.write_text(ticket.read_text().replace("state: open", closed))
+    place.run(scan, DAY, later=timedelta(days=1))
+    (place.folder / "triagebot.yaml").write_text(settings % ("two", "t2"))
+    teams.write_text("teams: {q: {tracker: two}}\nunowned: q\n")
+    both = write(tmp_path / "w1", a=trivy("a/a:1.1", [ONE, TWO]))
+    told = place.run(both, DAY + WEEK)
+    assert (told.document["plan"]["create"], told.document["findings"]["decided"]) == (1, 1)
+    assert (
+        "tracker 'one' is in the settings no more: history keeps 1 decision of people on its tickets, "
+        "each until its day; name the tracker in `trackers:` again to change one"
+    ) in told.document["warnings"]
+    assert f"| 2026-08-02 | closed as not-planned | alice | no time | `{ticket.name}` |" in told.summary
+    [moved] = (place.folder / "t2").glob("*.md")
+    assert "CVE-2026-0001" not in moved.read_text().split("### Vulnerabilities")[1].split("###")[0]
+    (place.folder / "triagebot.yaml").write_text(settings % ("three", "t1"))
+    teams.write_text("teams: {q: {tracker: three}}\nunowned: q\n")
+    named = place.run(both, DAY + WEEK, dry_run=True)
+    (place.folder / "triagebot.yaml").write_text(settings % ("two", "t2"))
+    teams.write_text("teams: {q: {tracker: two}}\nunowned: q\n")
+    assert named.summary.count("| closed as not-planned | alice |") == 1, (
+        "a tracker of another name lists the ticket itself"
+    )
+    late = place.run(both, DAY + WEEK, later=timedelta(days=84)).document
+    assert (late["plan"]["update"], late["findings"]["decided"]) == (1, 0)
+    assert not any("in the settings no more" in warning for warning in late["warnings"])
 
 
 def test_a_deleted_ticket_is_not_filed_again(case: Case) -> None:

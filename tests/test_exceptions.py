@@ -216,8 +216,8 @@ def test_an_end_is_announced_fourteen_days_ahead(tmp_path: Path, day: int, state
     name = "accepted-risk of package zlib"
     wanted = {
         "": [],
-        "ending": [(name, "ending", 2, 2, "2026-06-01")],
-        "ended": [(name, "ended", 2, 2, "2026-06-01")],
+        "ending": [(name, "ending", 2, 2, "2026-06-01", 2, 2)],
+        "ended": [(name, "ended", 2, 2, "2026-06-01", 0, 0)],
     }[state]
     assert [tuple(n.values()) for n in told.document["exceptions"]] == wanted
     announced = (
@@ -227,6 +227,44 @@ def test_an_end_is_announced_fourteen_days_ahead(tmp_path: Path, day: int, state
     assert (announced in told.document["warnings"]) == (state == "ending")
     assert (f"- {announced}" in told.summary) == (state == "ending")
     assert ("ended on 2026-06-01: it excuses nothing any more (2 findings" in told.summary) == (state == "ended")
+
+
+OTHERS = {
+    "another exception": "vulnerability: CVE-2026-0001, asset: '*/a', kind: not-affected, reason: x, approved_by: y",
+    "one that ends later": "vulnerability: CVE-2026-0001, asset: '*/a', kind: accepted-risk, reason: x, "
+    "approved_by: y, expires: 2026-06-02",
+}
+
+
+@pytest.mark.parametrize("other", [*OTHERS.values(), "VEX", "a person"])
+def test_only_what_comes_back_is_announced(tmp_path: Path, other: str) -> None:
+    """Three findings are matched. Rules make no ticket of one; something else excuses another on that day, too."""
+    named = [other] if other in OTHERS.values() else []
+    case = Case(tmp_path, f"package: zlib, {SAID}", *named)
+    settings = case.place.folder / "triagebot.yaml"
+    write(case.scan, d=trivy("registry.example/x/d:1", [vulnerability("CVE-2026-0007", "zlib", severity="LOW")]))
+    if other == "VEX":
+        statement = {"vulnerability": {"name": "CVE-2026-0001"}, "products": [{"@id": "registry.example/x/a"}],
+                     "status": "not_affected", "justification": "component_not_present"}  # fmt: skip
+        document = {"@context": "https://openvex.dev/ns/v0.2.0", "@id": "x", "author": "a", "version": 1,
+                    "timestamp": "2026-05-01T00:00:00Z", "statements": [statement]}  # fmt: skip
+        (case.place.folder / "v.json").write_text(json.dumps(document))
+        settings.write_text(f"{settings.read_text()}vex: [v.json]\n")
+    elif other == "a person":
+        exceptions = case.place.folder / "e.yaml"
+        text = exceptions.read_text()
+        exceptions.write_text("exceptions: []\n")
+        case.run()
+        [ticket] = (case.place.folder / "tickets").glob("*-a-*.md")
+        closing = "state: closed\nclosed_as: not-planned\nclosed: 2026-05-04T00:00:00Z"
+        ticket.write_text(ticket.read_text().replace("state: open", closing))
+        exceptions.write_text(text)
+    told = case.run(20).document
+    [ending] = [n for n in told["exceptions"] if n["exception"] == "accepted-risk of package zlib"]
+    assert (ending["findings"], ending["to_do"], ending["to_do_serious"]) == (3, 1, 1)
+    assert any(
+        "2026-06-01: 1 of 3 findings will need action, 1 of them critical or high" in w for w in told["warnings"]
+    )
 
 
 def test_one_that_matches_nothing_is_reported(tmp_path: Path) -> None:

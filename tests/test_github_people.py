@@ -138,6 +138,44 @@ def test_a_duplicate_of_somebody_elses_issue_holds_until_that_closes(world: Worl
 
 
 @LOST
+def test_a_duplicate_that_opened_for_something_new_still_waits_for_the_other_issue(world: World, lost: bool) -> None:
+    other = world.repo.file("upgrade busybox everywhere", by="hubot")["number"]
+    world.run(0, ONE)
+    world.at(1)
+    world.repo.close(2, "duplicate", other=other)
+    assert world.run(7, ONE, TWO) == {"reopen": 1}
+    forgotten(world, lost)
+    world.run(190, ONE, TWO)
+    assert world.names(2) == {"CVE-2026-0002"}
+    assert "| the other ticket is closed | decided before: closed as a duplicate |" in world.told.summary
+    world.repo.close(other)
+    forgotten(world, lost)
+    world.run(197, ONE, TWO)
+    assert world.names(2) == {"CVE-2026-0001", "CVE-2026-0002"}
+
+
+@LOST
+@pytest.mark.parametrize("name", ["nothing", "../../../user#1", "octo/none#1", "octo/none#x"])
+def test_a_marker_that_waits_for_no_issue_holds_until_its_day(world: World, lost: bool, name: str) -> None:
+    """People can edit a marker."""
+    other = world.repo.file("upgrade busybox everywhere", by="hubot")["number"]
+    world.run(0, ONE)
+    world.at(1)
+    world.repo.close(2, "duplicate", other=other)
+    world.run(7, ONE, TWO)
+    body = world.repo.issue(2)["body"]
+    told = f"duplicate:{world.repo.name}\\u0023{other}|"
+    assert told in body
+    world.repo.edit(2, body=body.replace(told, f"duplicate:{name}|"))
+    forgotten(world, lost)
+    world.run(14, ONE, TWO)
+    assert (world.names(2), world.told.document["errors"]) == ({"CVE-2026-0002"}, [])
+    forgotten(world, lost)
+    world.run(98, ONE, TWO)
+    assert (world.names(2), world.told.document["errors"]) == ({"CVE-2026-0001", "CVE-2026-0002"}, [])
+
+
+@LOST
 def test_reopened_by_a_person_it_names_everything_again(world: World, lost: bool) -> None:
     world.run(0, ONE, tag="1.0")
     world.at(1)

@@ -159,6 +159,21 @@ def test_it_is_the_same_again_but_for_its_time(place: Place) -> None:
     assert first["@id"].startswith("urn:triagebot:vex:")
 
 
+def test_a_duplicate_has_no_end_that_moves(place: Place) -> None:
+    """Nobody knows when the other ticket closes: the statement has no day, and is the same on the next."""
+    [duplicate] = (place.folder / "tickets").glob("*-c-*.md")
+    [other] = (place.folder / "tickets").glob("*-b-*.md")
+    text = duplicate.read_text()
+    duplicate.write_text(text.replace("closed_as: not-planned", f"closed_as: duplicate\nduplicate_of: {other.name}"))
+    first, second = (written(place, "--now", (LATER + timedelta(days=n)).isoformat()) for n in (0, 300))
+    notes = {s["status_notes"] for s in first["statements"]}
+    assert (
+        "triagebot: excused; decided by carol on 2026-05-04: closed as a duplicate, because it is switched off" in notes
+    )
+    mine = [[s for s in told["statements"] if "carol" in s["status_notes"]] for told in (first, second)]
+    assert mine[0] == mine[1] != []
+
+
 def test_without_a_decision_nothing_is_written(tmp_path: Path, scan: Path) -> None:
     place = Place.create(tmp_path / "bare")
     place.run(scan, NOW)

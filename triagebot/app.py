@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from triagebot import __version__, failing, figures, sharing, week, weekly
+from triagebot import __version__, decisions, failing, figures, sharing, week, weekly
 from triagebot import plan as planning
 from triagebot import scan as scans
 from triagebot.answers import answered
@@ -294,7 +294,7 @@ def _after(view: View, outcomes: list[Outcome]) -> View:
     changed = {(o.stands.tracker, o.action.ticket or o.stands.id): o.stands for o in outcomes if o.stands}
     facts: dict[str, TrackerFacts] = {}
     for name, held in view.facts.items():
-        kept = [changed.pop((name, t.id), t) for t in held.tickets]
+        kept = [decisions.still_waiting(changed.pop((name, t.id), t), t) for t in held.tickets]
         new = [t for (tracker, _), t in changed.items() if tracker == name]
         facts[name] = replace(held, tickets=(*kept, *new))
     return replace(view, facts=facts)

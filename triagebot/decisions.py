@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, cast
 
@@ -20,12 +20,20 @@ _WORDS: dict[str, str] = {
     "not-planned": "closed as not planned", "duplicate": "closed as a duplicate", "deleted": "ticket deleted",
     "snooze": "snoozed", "accept": "risk accepted", "false-positive": "false positive",
 }  # fmt: skip
+_COMMANDS = ("snooze", "accept", "false-positive")
+"""Decisions that name their end: of several the last one said counts."""
 _LONGEST_REASON = 200
+OPEN_END = date.max
+"""The end of what waits for something else: no day is known."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A person's decision on one finding, until a day. `ticket`: the key, without stream, of the ticket that tells."""
+    """A person's decision on one finding, until a day. `ticket`: the key, without stream, of the ticket that tells.
+
+    `original`: the ticket that a duplicate waits for. While that is known to be open there is no day (`OPEN_END`);
+    `lapses` is then the day on which the decision ends should nobody be able to tell of it any more.
+    """
 
     until: date
     said: str = SAID
@@ -34,13 +42,26 @@ class Held:
     at: date | None = None
     because: str = ""
     ticket: str = ""
+    original: str = ""
+    lapses: date | None = None
+
+    @property
+    def words(self) -> str:
+        """What was decided, and until when."""
+        return f"{self.said}, until {ending(self.until)}"
 
     @property
     def told(self) -> str:
         """What a marker carries of it, beside the finding and the day: kind, day, person, reason."""
         if not self.kind:
             return ""
-        return "|".join([self.kind, f"{self.at or ''}", self.by.replace("|", " "), self.because])
+        kind = f"{self.kind}:{self.original.replace('|', ' ')}" if self.original else self.kind
+        return "|".join([kind, f"{self.at or ''}", self.by.replace("|", " "), self.because])
+
+
+def ending(until: date) -> str:
+    """When a decision ends, in words."""
+    return "the other ticket is closed" if until == OPEN_END else f"{until:%Y-%m-%d}"
 
 
 Event = tuple[datetime, Held | None, tuple[str, ...]]
@@ -60,7 +81,7 @@ def carried(findings: Iterable[str], held: Mapping[str, Held]) -> tuple[tuple[st
     mine = {finding: held[finding] for finding in findings if finding in held}
     told = tuple(sorted({decision.told for decision in mine.values() if decision.told}))
     entries = (
-        f"{finding}:{d.until}:{told.index(d.told)}" if d.told else f"{finding}:{d.until}"
+        f"{finding}:{d.lapses or d.until}:{told.index(d.told)}" if d.told else f"{finding}:{d.until}"
         for finding, d in mine.items()
     )  # fmt: skip
     return tuple(sorted(entries)), told
@@ -70,8 +91,11 @@ def _key(marker: Marker) -> str:
     return bare(marker.key, marker.stream)
 
 
-def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
-    """People can break a marker: what cannot be read of it holds nothing, or holds without its words."""
+def _of_marker(ticket: Ticket, standing: Mapping[str, bool]) -> Iterator[tuple[str, Held]]:
+    """People can break a marker: what cannot be read of it holds nothing, or holds without its words.
+
+    `standing`: tickets by id, and whether they are open: a duplicate holds as long as its original.
+    """
     marker = ticket.marker
     for entry in marker.held:
         finding, until, place = (*entry.split(":"), "", "")[:3]
@@ -79,11 +103,33 @@ def _of_marker(ticket: Ticket) -> Iterator[tuple[str, Held]]:
             day = date.fromisoformat(until)
             decision = Held(day, ticket=_key(marker))
             with suppress(ValueError, IndexError):
-                kind, at, by, because = marker.decisions[int(place)].split("|", 3)
+                named, at, by, because = marker.decisions[int(place)].split("|", 3)
+                kind, _, original = named.partition(":")
                 if kind in _WORDS:
                     on = date.fromisoformat(at) if at else None
                     decision = made(cast(Kind, kind), day, by, on, because, _key(marker))
+                    told = {**standing, **dict(ticket.originals)}.get(original) if original != ticket.id else None
+                    decision = _waiting(decision, original, told) if kind == "duplicate" else decision
             yield finding, decision
+
+
+def _waiting(decision: Held, original: str, is_open: bool | None) -> Held:
+    """The decision as long as the original is open; until its day where that is not known."""
+    if is_open is None:
+        return replace(decision, original=original)
+    return replace(decision, original=original, lapses=decision.until, until=OPEN_END if is_open else date.min)
+
+
+def still_waiting(ticket: Ticket, before: Ticket) -> Ticket:
+    """A ticket that was just written, with what its tracker told before of the tickets that its decisions wait for."""
+    told = dict(before.originals)
+    if before.duplicate_of and before.duplicate_open is not None:
+        told[before.duplicate_of] = before.duplicate_open
+    return ticket if ticket is before else replace(ticket, originals=tuple({**told, **dict(ticket.originals)}.items()))
+
+
+def _standing(tickets: Iterable[Ticket]) -> dict[str, bool]:
+    return {ticket.id: ticket.is_open for ticket in tickets}
 
 
 def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> Mapping[str, Held]:
@@ -91,14 +137,39 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
 
     Closing as not planned or duplicate decides on the findings that the ticket showed, until `expiry` after
     the closing (a duplicate: until the other ticket closes); so do commands in comments. `reopen` ends what was
-    decided on the ticket before. The marker carries decisions along.
+    decided on the ticket before, also where it was decided elsewhere and carried here. The marker carries decisions
+    along. Of several the one that ends last counts, but a later command of a person before an earlier decision.
     """
     today = now.astimezone(UTC).date()
     held: dict[str, Held] = {}
+    tickets = list(tickets)
+    standing, ends = _standing(tickets), _ends(tickets, expiry)
     for ticket in tickets:
-        for finding, decision in _of_ticket(ticket, expiry, now).items():
-            _hold(held, finding, decision)
+        for finding, decision in _of_ticket(ticket, expiry, now, standing).items():
+            if not _is_over(ends, ticket, finding, decision):
+                _hold(held, finding, decision)
     return {finding: decision for finding, decision in held.items() if today < decision.until}
+
+
+Ends = Mapping[str, list[tuple[tuple[str, str], date]]]
+"""Where (tracker, ticket) and when a person asked for a finding to be acted on again."""
+
+
+def _ends(tickets: Iterable[Ticket], expiry: timedelta) -> Ends:
+    """A `reopen` is about what its ticket shows, and what it carries from tickets that were there before it."""
+    ends: dict[str, list[tuple[tuple[str, str], date]]] = {}
+    for ticket in tickets:
+        days = [c.at.astimezone(UTC).date() for c in commands_of(ticket, expiry) if c.kind == "reopen"]
+        carried_here = (entry.partition(":")[0] for entry in ticket.marker.held)
+        for finding in {*ticket.marker.shown, *carried_here} if days else ():
+            ends.setdefault(finding, []).append(((ticket.tracker, ticket.id), max(days)))
+    return ends
+
+
+def _is_over(ends: Ends, ticket: Ticket, finding: str, decision: Held) -> bool:
+    """Whether a `reopen` on another ticket ended what was decided on this one."""
+    at, here = decision.at, (ticket.tracker, ticket.id)
+    return at is not None and any(other != here and at <= day for other, day in ends.get(finding, ()))
 
 
 def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:
@@ -115,35 +186,46 @@ def _told(ticket: Ticket, expiry: timedelta) -> list[tuple[Remark, Command]]:
 
 
 def in_force(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) -> list[Decision]:
-    """What people decided and what still holds, the first to end first."""
+    """What people decided and what still holds, the first to end first. What other tickets only carry is named once."""
     today = now.astimezone(UTC).date()
-    found = [d for ticket in tickets for d in _decided(ticket, expiry, now) if today < d.until]
-    return sorted(found, key=lambda d: (d.until, d.ticket, d.by, d.what))
+    tickets = list(tickets)
+    standing, ends = _standing(tickets), _ends(tickets, expiry)
+    found: dict[tuple[object, ...], list[Decision]] = {}
+    for ticket in tickets:
+        for said in _decided(ticket, expiry, now, ends):
+            key = said.kind, said.by, said.until, said.because
+            found.setdefault(key, []).append(_named(said, _direct(ticket, said.kind), ticket))
+    for ticket in tickets:
+        mine = [d for f, d in _of_marker(ticket, standing) if not _is_over(ends, ticket, f, d)]
+        last = max(mine, key=lambda d: d.until, default=None)
+        if last and not commands_of(ticket, expiry):  # decided elsewhere before, or by a closing that was undone
+            what = f"decided before: {_WORDS[last.kind]}" if last.kind else "decided before"
+            key = last.kind, last.by, last.until, last.because
+            found.setdefault(key, [_named(last, what, ticket)])
+    named = [d for same in found.values() for d in same if today < d.until]
+    return sorted(named, key=lambda d: (d.until, d.ticket, d.by, d.what))
 
 
-def _decided(ticket: Ticket, expiry: timedelta, now: datetime) -> list[Decision]:
-    found: list[Decision] = []
-    said = commands_of(ticket, expiry)
-    events: list[tuple[datetime, str, str, date, str]]
-    events = [(c.at, c.kind, c.by, c.until, c.because) for c in said]
-    events += [
-        (at, f"closed as {ticket.closed_as}", d.by, d.until, d.because)
-        for at, d, _ in _closings(ticket, expiry, now) if d
-    ]  # fmt: skip
-    for _, what, by, day, because in sorted(events):
-        found = [] if what == "reopen" else [*found, Decision(by, what, day, because, ticket.id)]
-    last = max((decision for _, decision in _of_marker(ticket)), key=lambda d: d.until, default=None)
-    if last and not said:  # decided where it stood before, or by a closing that a reopening ended
-        found.append(
-            Decision(
-                last.by,
-                f"decided before: {_WORDS[last.kind]}" if last.kind else "decided before",
-                last.until,
-                last.because,
-                ticket.id,
-            )
-        )
-    return found
+def _direct(ticket: Ticket, kind: Kind) -> str:
+    return f"closed as {ticket.closed_as}" if kind in ("not-planned", "duplicate") else kind
+
+
+def _named(held: Held, what: str, ticket: Ticket) -> Decision:
+    return Decision(held.by, what, held.until, held.because, ticket.id)
+
+
+def _decided(ticket: Ticket, expiry: timedelta, now: datetime, ends: Ends) -> list[Held]:
+    """What people decided on this ticket itself, without what was ended or said otherwise since."""
+    found: list[tuple[Held, set[str]]] = []
+    events = [*(_event(c, ticket) for c in commands_of(ticket, expiry)), *_closings(ticket, expiry, now)]
+    for _, said, shown in sorted(events, key=lambda event: event[0]):
+        if said is None:
+            found = []
+            continue
+        if said.kind in _COMMANDS:
+            found = [(d, rest) for d, about in found if (rest := about - set(shown))]
+        found.append((said, set(shown)))
+    return [d for d, about in found if not about or not all(_is_over(ends, ticket, f, d) for f in about)]
 
 
 def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
@@ -152,7 +234,7 @@ def is_asked_for(ticket: Ticket, expiry: timedelta) -> bool:
     return any(c.kind == "reopen" and (ticket.closed_at is None or c.at >= ticket.closed_at) for c in last)
 
 
-def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, Held]:
+def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime, standing: Mapping[str, bool]) -> dict[str, Held]:
     """What a ticket holds: what went into its marker, the marker, and what came since; a `reopen` ends what was before.
 
     The marker tells more than the remarks that went into it where history, which knows what they saw, is lost.
@@ -160,7 +242,7 @@ def _of_ticket(ticket: Ticket, expiry: timedelta, now: datetime) -> dict[str, He
     held: dict[str, Held] = {}
     told = _told(ticket, expiry)
     _replay(held, [_event(c, ticket) for r, c in told if r.mark in ticket.marker.heard])
-    for finding, decision in _of_marker(ticket):
+    for finding, decision in _of_marker(ticket, standing):
         _hold(held, finding, decision)
     since = [_event(c, ticket) for r, c in told if r.mark not in ticket.marker.heard]
     _replay(held, [*_closings(ticket, expiry, now), *since])
@@ -175,12 +257,16 @@ def _event(c: Command, ticket: Ticket) -> Event:
 
 
 def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Event]:
+    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
+        return
     kind: Kind = "duplicate" if ticket.closed_as == "duplicate" else "not-planned"
     at = ticket.closed_at or now
+    until = (at + expiry).astimezone(UTC).date()
     because = ticket.closed_because or (f"of {ticket.duplicate_of}" if ticket.duplicate_of else "")
-    for until in _closing(ticket, expiry, now):
-        said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
-        yield at, said, ticket.marker.shown
+    said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
+    if kind == "duplicate":
+        said = _waiting(said, ticket.duplicate_of, ticket.duplicate_open)
+    yield at, said, ticket.marker.shown
 
 
 def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
@@ -189,16 +275,10 @@ def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:
             held.clear()
             continue
         for finding in shown:
-            _hold(held, finding, said)
-
-
-def _closing(ticket: Ticket, expiry: timedelta, now: datetime) -> list[date]:
-    """Until when a person's closing decides; nothing where it does not."""
-    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
-        return []
-    if ticket.closed_as == "duplicate" and ticket.duplicate_open is not None:
-        return [(now + expiry).astimezone(UTC).date() if ticket.duplicate_open else date.min]
-    return [((ticket.closed_at or now) + expiry).astimezone(UTC).date()]
+            if said.kind in _COMMANDS:
+                held[finding] = said
+            else:
+                _hold(held, finding, said)
 
 
 def _hold(held: dict[str, Held], finding: str, decision: Held) -> None:

@@ -13,6 +13,7 @@ from triagebot import archive, formats, reasons
 from triagebot.config import Config
 from triagebot.errors import InputError, ReportError
 from triagebot.excuses import said
+from triagebot.files import Rule
 from triagebot.formats import Report
 from triagebot.identity import finding_id
 from triagebot.look import Options, View, by_alias
@@ -156,12 +157,19 @@ def _rated(view: View, vulnerability: str) -> list[str]:
     return [f"{word} by {name}" for name, word in scored]
 
 
+def _untold(config: Config, row: dict[str, Any], rule: Rule) -> str:
+    """Why what the rules would make a ticket of has none, where it is not excused."""
+    if config.settings.backlog == "baseline" and row["baseline"] and rule.action == "ticket":
+        return ": the first scan had it, and `backlog: baseline` makes no tickets of that"
+    return ""
+
+
 def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
     rule = [*config.rules, NO_RULE][row["rule"]]
     finding = finding_id(row["asset"], row["package"], row["vulnerability"])
     excuse = said(view.excuses[row["excused"]]) if row["excused"] is not None else ""
     if not excuse and finding in view.held:
-        excuse = f"{view.held[finding].said}, until {view.held[finding].until}"
+        excuse = view.held[finding].words
     seen = "seen by the last scan" if row["verified"] else f"not looked at for {many(row['missed'], 'scan')}"
     shown = [t.id if t.is_open else f"{t.id} ({_standing(t)})" for t in view.tickets if finding in t.marker.shown]
     fix = (
@@ -183,5 +191,5 @@ def _finding(config: Config, view: View, row: dict[str, Any]) -> list[str]:
         f"  rule {rule.id}: {rule.action}, {rule.priority}: {rule.because}"
         + (f"; excused: {excuse}" if excuse else ""),
         *(f"    before it, {earlier.id}: {why}" for earlier, why in before),
-        f"  ticket: {', '.join(shown) if shown else 'none shows it'}",
+        f"  ticket: {', '.join(shown) if shown else 'none shows it'}{'' if shown else _untold(config, row, rule)}",
     ]

@@ -264,7 +264,7 @@ def _cover(stream: Stream, finding: Finding, excused: int | None) -> Cover | Non
         )
         return Cover(said(excuse), clears)
     held = stream.held.get(finding_id(*finding))
-    return Cover(f"{held.said}, until {held.until}", held.kind == "false-positive") if held else None
+    return Cover(held.words, held.kind == "false-positive") if held else None
 
 
 def _past(stream: Stream, gone: pl.DataFrame) -> list[Past]:

@@ -54,9 +54,12 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
         ignored=view.judged.height - judged.height, unverified=judged.filter(~pl.col("verified")).height,
         unowned=tuple(sorted(view.ownership.unowned & assets(belief, view.coverage))),
         buckets=replace(buckets(judged, view.held), ignored=view.judged.height - judged.height),
-        notices=notices(view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config)),
+        notices=notices(
+            view.judged, config.exemptions, by_alias(belief), options.now, ignoring(config),
+            _acting(config), view.held,
+        ),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
-        decisions=tuple(decisions.in_force(mine, config.settings.decision_expiry, options.now)),
+        decisions=tuple(decisions.in_force([*view.former, *mine], config.settings.decision_expiry, options.now)),
         unassignable=left.unassignable, waiting=tuple(map(config.portable, left.waiting)),
         unread=tuple((t.id, t.fault) for f in view.facts.values() for t in f.unread if t.stream in ("", stream)),
         stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),
@@ -112,10 +115,14 @@ def _is_stuck(s: Stuck, view: View) -> bool:
     return any(t.id == s.ticket and t.is_open != (s.state == "open") for t in facts.tickets)
 
 
+def _acting(config: Config) -> list[int]:
+    """The rules (by index) that make tickets."""
+    return [at for at, rule in enumerate(config.rules) if rule.action == "ticket"]
+
+
 def _oldest(config: Config, judged: pl.DataFrame, view: View) -> Mapping[str, date]:
     """Since when each team has something to do: the oldest finding that should have a ticket and is not excused."""
-    acting = [at for at, rule in enumerate(config.rules) if rule.action == "ticket"]
-    mine = judged.filter(pl.col("rule").is_in(acting) & pl.col("excused").is_null())
+    mine = judged.filter(pl.col("rule").is_in(_acting(config)) & pl.col("excused").is_null())
     if held := decided(mine, view.held):
         keys = pl.DataFrame(list(held), schema=dict.fromkeys(FINDING, pl.String), orient="row")
         mine = mine.join(keys, on=FINDING, how="anti")

@@ -156,7 +156,7 @@ class Lines:
             by = self.grouping.exemptions[row["excused"]]
             excuse, excuse_url = said(by, with_link=False), link(by)
         elif decision := self.held.get(finding):
-            excuse = f"{decision.said}, until {decision.until:%Y-%m-%d}"
+            excuse = decision.words
         newest = max((place.seen_at for place in places), default=None)
         last = [place for place in places if place.seen_at == newest]
         fixes = [branch_fix(package, p.installed_version, split(p.fixed_version)) for p in places if p.fixed_version]

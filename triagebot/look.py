@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, group, owners, rules, sharing, vexjoin
+from triagebot import decisions, group, owners, renamed, rules, sharing, vexjoin
 from triagebot.beliefs import State
 from triagebot.config import Config, strange_sources
 from triagebot.decisions import Held
@@ -16,10 +17,12 @@ from triagebot.excuses import Excuse, excused
 from triagebot.findings import findings
 from triagebot.grouping import Grouping, Room
 from triagebot.history import History
-from triagebot.model import Belief, Draft, Ticket, TrackerFacts
+from triagebot.identity import finding_id
+from triagebot.model import FINDING, Belief, Decision, Draft, Ticket, TrackerFacts
 from triagebot.outside import Outside, look_outside
 from triagebot.owners import Ownership
-from triagebot.seen import Options, connected, deletions, listed, surveyed
+from triagebot.render import many, number
+from triagebot.seen import Options, Seen, connected, deletions, former, listed, surveyed
 from triagebot.trackers import Tracker
 
 __all__ = ["Options", "View", "assets", "beside", "judge", "look"]
@@ -46,6 +49,8 @@ class View:
     """The ticket that carries the weekly summaries, by tracker."""
     untracked: Mapping[str, str] = field(default_factory=dict)
     """Why a tracker gets none."""
+    former: Sequence[Ticket] = ()
+    """Tickets of trackers that the settings name no more, as they were last seen: for what people decided there."""
 
     @property
     def tickets(self) -> list[Ticket]:
@@ -72,11 +77,17 @@ def look(
     trackers = {} if importing else connected(config, options)
     known = history.tickets()
     seen = listed(config, history, trackers, known, options, keep)
+    there = [t for f in seen.facts.values() for t in f.tickets]
+    before = [] if importing else former(config, known.values(), options, there)
+    seen, before = _called_now(seen, before, state.belief, options.stream)
     warnings = list(seen.warnings)
     tickets = [t for f in seen.facts.values() for t in f.tickets if t.marker.stream == options.stream]
-    if state.belief.scans <= 1 and not known and tickets:
+    is_lost = state.belief.scans <= 1 and not known and bool(tickets)
+    if is_lost:
         warnings.append("history was lost: tickets exist that it does not know; all findings count as new once")
-    held = {**seen.held, **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now)}
+    expiry = config.settings.decision_expiry
+    warnings += _former(decisions.in_force(before, expiry, options.now), before)
+    held = {**seen.held, **decisions.held_by_people([*before, *tickets], expiry, options.now)}
     owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
     ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = outside or look_outside(config, options.now, keep, ask=not every)
@@ -89,30 +100,80 @@ def look(
         config.settings.group_by, config.rules, excuses, config.teams, ownership.team_of, options.stream,
         config.settings.backlog == "baseline", config.settings.severity_sources,
     )  # fmt: skip
+    if is_lost and grouping.baseline:
+        warnings += _baseline_lost(config, judged, tickets, held)
     broken = frozenset(key for f in seen.facts.values() for key in (*f.broken, *f.unsure, *(k for _, k in f.claimed)))
     room = None if every else Room(config.settings.limits.new_tickets, broken)
     drafts = [] if importing else group.drafts(judged, state.belief, coverage, tickets, held, grouping, room)
     facts, errors = (seen.facts, list(seen.errors)) if every else surveyed(seen, trackers, drafts)
     return View(
         state, coverage, judged, ownership, facts, trackers, held, drafts, excuses, tuple(errors), tuple(warnings),
-        outside, seen.tracking, seen.untracked,
+        outside, seen.tracking, seen.untracked, before,
     )  # fmt: skip
 
 
 def beside(config: Config, history: History, view: View, options: Options) -> View:
     """The same for another stream (`options.stream`), by what was listed already; without drafts."""
     state = history.state(options.stream, keep_cache=False)
-    tickets = [t for t in view.tickets if t.marker.stream == options.stream]
+    missed = deletions(config, history, options)
+    mine = [t for t in view.tickets if t.marker.stream == options.stream]
+    before = former(config, history.tickets().values(), options, view.tickets)
+    ids = renamed.renamed(state.belief, [*before, *mine], missed)
+    tickets = [renamed.ticket(t, ids) for t in mine]
+    before = [renamed.ticket(t, ids) for t in before]
     held = {
-        **deletions(config, history, options),
-        **decisions.held_by_people(tickets, config.settings.decision_expiry, options.now),
+        **renamed.decisions(missed, ids),
+        **decisions.held_by_people([*before, *tickets], config.settings.decision_expiry, options.now),
     }
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
     owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
     ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
     judged = judge(config, state.belief, ownership, outside, options.now)
-    return replace(view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=())
+    return replace(
+        view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=(), former=before
+    )
+
+
+def _baseline_lost(
+    config: Config, judged: pl.DataFrame, tickets: Sequence[Ticket], held: Mapping[str, Held]
+) -> list[str]:
+    """What is taken for the first scan's, because nobody knows any more what that had: it may be new."""
+    acting = [i for i, rule in enumerate(config.rules) if rule.action == "ticket"]
+    rows = judged.filter("baseline", pl.col("rule").is_in(acting), pl.col("excused").is_null())
+    seen = {finding for ticket in tickets for finding in ticket.marker.shown} | set(held)
+    left = [row["severity"] for row in rows.iter_rows(named=True) if finding_id(*(row[c] for c in FINDING)) not in seen]
+    serious = sum(severity in ("critical", "high") for severity in left)
+    return [
+        f"with it went what the first scan had: with `backlog: baseline`, {many(len(left), 'finding')} of this scan "
+        f"that no ticket shows, {number(serious)} of them critical or high, get no ticket, new or not; "
+        "bring the history back and run again, or set `backlog: ticket` to file them"
+    ] if left else []  # fmt: skip
+
+
+def _former(decided: Sequence[Decision], before: Sequence[Ticket]) -> list[str]:
+    """That people decided in trackers that the settings name no more; one sentence for each tracker."""
+    named = {ticket.id: ticket.tracker for ticket in before}
+    counted = Counter(named[decision.ticket] for decision in decided)
+    return [
+        f"tracker {name!r} is in the settings no more: history keeps {many(count, 'decision')} of people on "
+        "its tickets, each until its day; name the tracker in `trackers:` again to change one"
+        for name, count in sorted(counted.items())
+    ]
+
+
+def _called_now(seen: Seen, before: list[Ticket], belief: Belief, stream: str) -> tuple[Seen, list[Ticket]]:
+    """What was seen, and what was before, with the findings of this stream under the names that they have by now."""
+    mine = [t for facts in seen.facts.values() for t in facts.tickets if t.marker.stream == stream]
+    ids = renamed.renamed(belief, [*before, *mine], seen.held)
+    if not ids:
+        return seen, before
+    facts = {
+        name: replace(f, tickets=tuple(renamed.ticket(t, ids) if t.marker.stream == stream else t for t in f.tickets))
+        for name, f in seen.facts.items()
+    }
+    seen = replace(seen, facts=facts, held=renamed.decisions(seen.held, ids))
+    return seen, [renamed.ticket(t, ids) for t in before]
 
 
 def assets(belief: Belief, coverage: pl.DataFrame) -> set[str]:
@@ -139,6 +200,6 @@ def judge(config: Config, belief: Belief, ownership: Ownership, outside: Outside
     covered = excused(table, config.exemptions, aliases, now)
     if outside.statements:
         told = vexjoin.judged(table, belief.shown, outside.statements, belief.aliases, now)
-        table = table.with_columns(told["vex"])
+        table = table.with_columns(told["vex"], told["stated"])
         covered = covered.fill_null(told["stated"] + len(config.exemptions))
     return table.with_columns(rules.verdicts(table, config.rules, aliases).alias("rule"), covered)

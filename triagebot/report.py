@@ -141,7 +141,7 @@ def _states(findings: pl.DataFrame, ids: Sequence[str], grounds: Grounds) -> tup
             state, words = "excepted", spoken[excused]
         elif finding in decided:
             held = grounds.held[name]
-            state, words = "snoozed" if held.kind == "snooze" else "decided", f"{held.said}, until {held.until}"
+            state, words = "snoozed" if held.kind == "snooze" else "decided", held.words
         states.append(STATES.index(state))
         excuses.append(words)
     return states, excuses

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -159,6 +159,20 @@ def deletions(config: Config, history: History, options: Options) -> dict[str, H
     return _deleted(config, history, missed, options, False, [])
 
 
+def former(
+    config: Config, known: Iterable[KnownTicket], options: Options, listed_now: Iterable[Ticket]
+) -> list[Ticket]:
+    """The tickets of a stream, as last seen, whose trackers the settings name no more: for what people decided there.
+
+    Not those that are listed all the same, because their tracker has another name now.
+    """
+    there = {ticket.url for ticket in listed_now}
+    others = [k for k in known if k.ticket.tracker not in config.settings.trackers]
+    mine = [k for k in others if k.ticket.marker.stream == options.stream and not k.deleted_seen]
+    gone = [_seen_closed(k.ticket, k, options) for k in mine if k.ticket.url not in there]
+    return sorted(gone, key=lambda ticket: (ticket.tracker, ticket.id))
+
+
 def _bare(name: str, fault: str) -> str:
     """A fault without the name of its tracker: whoever tells of it says that."""
     return fault.removeprefix(f"{name}: ")
@@ -200,6 +214,10 @@ def _facts(
 def _noted(history: History, ticket: Ticket, known: KnownTicket | None, options: Options, keep: bool) -> Ticket:
     """The ticket, with the time when it was first seen closed where its tracker does not tell."""
     noted = history.remember(ticket, options.now, known) if keep else known
+    return _seen_closed(ticket, noted, options)
+
+
+def _seen_closed(ticket: Ticket, noted: KnownTicket | None, options: Options) -> Ticket:
     if ticket.is_open or ticket.closed_at is not None:
         return ticket
     seen_at = noted.closed_seen if noted else ""

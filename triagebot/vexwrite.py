@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from triagebot.decisions import Held
+from triagebot.decisions import OPEN_END, Held
 from triagebot.files import Exemption
 from triagebot.identity import is_cve
 from triagebot.model import FINDING
@@ -53,7 +53,8 @@ class Decision:
     def of_person(held: Held) -> Decision:
         """A person's decision on a ticket."""
         status = "not_affected" if held.kind in _HARMLESS else "affected"
-        note = f"triagebot: excused until {held.until:%Y-%m-%d}; {held.said}"
+        until = "" if held.until == OPEN_END else f" until {held.until:%Y-%m-%d}"
+        note = f"triagebot: excused{until}; {held.said}"
         return Decision(status, held.because or held.said, note, f"{held.at:%Y-%m-%d}T00:00:00Z" if held.at else "")
 
 

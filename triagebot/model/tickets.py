@@ -20,7 +20,8 @@ class Marker:
     `shown` and `serious`: 8-hex ids of the findings it acts on; `images`: what was looked at, hashed;
     `promised`: `id:YYYY-MM-DD`, findings that are excused now, and by when they are due once they are not;
     `held`: `id:YYYY-MM-DD:n`, decisions of people on findings, until when, and which of `decisions` it is;
-    `decisions`: `kind|day|person|reason`; `heard`: the remarks that went into these; `rules`: digest of the rule file.
+    `decisions`: `kind|day|person|reason`, of a duplicate `duplicate:ticket|…`; `heard`: the remarks that went into
+    these; `rules`: digest of the rule file.
     """
 
     key: str
@@ -83,7 +84,7 @@ class Ticket:
     `damaged`: its marker was put right from history; `place`: the repository or project that it belongs to;
     `outside`: characters of its text that are people's; `duplicate_of`: what a person named as the original;
     `closed_by` and `closed_because`: who closed it and why, where the tracker tells; `flag`: the label that says that
-    it is due.
+    it is due; `originals`: tickets that decisions in its marker wait for, and whether they are open, where known.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Ticket:
     closed_by: str = ""
     closed_because: str = ""
     flag: str = ""
+    originals: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -244,7 +245,12 @@ class Lister:
         )  # fmt: skip
 
     def _original(self, ticket: Ticket, tickets: Mapping[str, Ticket]) -> Ticket:
-        return with_original(ticket, tickets, lambda other: bool(self.issue(other)["state"] == "open"))
+        return with_original(ticket, tickets, self._stands_open)
+
+    def _stands_open(self, name: str) -> bool:
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", name, re.ASCII):
+            raise Deleted(f"{self.name}: {name}", "is no issue", "")
+        return bool(self.issue(name)["state"] == "open")
 
     def issue(self, ticket_id: str) -> Json:
         """One issue, freshly read; redirects of a transfer are followed."""

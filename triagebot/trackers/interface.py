@@ -248,15 +248,29 @@ def refuse_drift(marker: Marker | None, is_open: bool, edit: Edit) -> None:
 
 
 def with_original(ticket: Ticket, tickets: Mapping[str, Ticket], is_open: Callable[[str], bool]) -> Ticket:
-    """The ticket, with the state of the one that it is a duplicate of. `is_open` asks for one that is none of ours."""
-    if ticket.closed_as != "duplicate" or not ticket.duplicate_of:
-        return replace(ticket, duplicate_open=None)
-    if original := tickets.get(ticket.duplicate_of):
-        return replace(ticket, duplicate_open=original.is_open)
-    try:
-        return replace(ticket, duplicate_open=is_open(ticket.duplicate_of))
-    except (Deleted, Refused):
-        return replace(ticket, duplicate_open=None)
+    """The ticket, with the state of the one that it is a duplicate of, and of those that its decisions wait for.
+
+    `is_open` asks for one that is none of ours; it raises `Refused` or `Deleted` where there is none of that name.
+    """
+
+    def state(name: str) -> bool | None:
+        if original := tickets.get(name):
+            return original.is_open
+        try:
+            return is_open(name)
+        except (Deleted, Refused):
+            return None
+
+    waits = ticket.closed_as == "duplicate" and ticket.duplicate_of
+    told = ((name, state(name)) for name in originals(ticket.marker))
+    known = tuple((name, stands) for name, stands in told if stands is not None)
+    return replace(ticket, duplicate_open=state(ticket.duplicate_of) if waits else None, originals=known)
+
+
+def originals(held: Marker) -> list[str]:
+    """The tickets that decisions in a marker wait for. People can edit it: a name may be anything."""
+    named = (entry.partition("|")[0].partition(":") for entry in held.decisions)
+    return sorted({name for kind, _, name in named if kind == "duplicate" and name})
 
 
 def managed(body: str) -> re.Match[str] | None:

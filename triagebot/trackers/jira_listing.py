@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -268,7 +269,12 @@ class Lister:
         )  # fmt: skip
 
     def _with_original(self, ticket: Ticket, tickets: Mapping[str, Ticket]) -> Ticket:
-        return with_original(ticket, tickets, lambda other: is_open(self.tracker.issue(other)["fields"]))
+        return with_original(ticket, tickets, self._stands_open)
+
+    def _stands_open(self, name: str) -> bool:
+        if not re.fullmatch(r"\w+-\d+", name, re.ASCII):
+            raise Deleted(f"{self.tracker.name}: {name}", "is no issue", "")
+        return is_open(self.tracker.issue(name)["fields"])
 
     def standing(self, place: str, key: str) -> Ticket | None:
         """The ticket of a key that is known in a project, or that a project not listed yet has."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from triagebot.trackers.interface import (
     flag_of,
     merged,
     one_by_one,
+    originals,
     reflagged,
     refuse_drift,
     splice,
@@ -237,6 +239,8 @@ class LocalTracker:
             closed_by_us=not is_open and noted(front) == closing(front),
             closed_at=None if is_open else time(front.get("closed")),
             duplicate_open=None if is_open else self._is_open(front.get("duplicate_of"), path.name),
+            duplicate_of="" if is_open else str(front.get("duplicate_of") or ""),
+            originals=tuple((o, told) for o in originals(marker) if (told := self._is_open(o, "")) is not None),
             damaged=damaged or BEGIN not in body or END not in body,
             closed_by="" if is_open else str(front.get("closed_by") or ""),
             closed_because="" if is_open else str(front.get("because") or ""),
@@ -249,11 +253,9 @@ class LocalTracker:
             return None
         if not (self.folder / other).is_file():
             return None
-        try:
-            front, _ = self._read(self.folder / other)
-        except TrackerError:
-            return None
-        return stands_open(front)
+        with suppress(TrackerError):
+            return stands_open(self._read(self.folder / other)[0])
+        return None
 
 
 def _gone(folder: Path, count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from triagebot.decisions import ending
 from triagebot.model import Decision
 from triagebot.render import many, number
 from triagebot.render.blocks import Block, Bullets, Line, Paragraph, Said, Table, line
@@ -77,7 +78,7 @@ def decisions(s: Summary, rows: int) -> list[Block]:
 def _decided(told: Sequence[Decision], more: int) -> Table:
     """A column that nobody filled (a file does not tell who closed it) is left out."""
     columns: dict[str, list[Line]] = {
-        "Until": [line("the other ticket is closed" if d.what == _DUPLICATE else f"{d.until}") for d in told],
+        "Until": [line(ending(d.until)) for d in told],
         "What": [line(Said(d.what, "text")) for d in told],
         "Who": [line(Said(d.by, "text") if d.by else "not said") for d in told if any(x.by for x in told)],
         "Why": [line(Said(d.because, "text") if d.because else "-") for d in told if any(x.because for x in told)],
@@ -85,9 +86,6 @@ def _decided(told: Sequence[Decision], more: int) -> Table:
     }
     kept = {name: cells for name, cells in columns.items() if cells}
     return Table(tuple(kept), tuple(zip(*kept.values(), strict=True)), left=len(kept), more=more)
-
-
-_DUPLICATE = "closed as duplicate"
 
 
 def notice(n: Notice) -> Line:
