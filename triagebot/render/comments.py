@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from triagebot.model import Below, Draft, Gone, Line, Want
-from triagebot.render import adf, plain, render
+from triagebot.render import adf, many, plain, render
 from triagebot.render.tasks import PLACES, where
 
 _EVIDENCE = 50
@@ -76,9 +76,7 @@ def _lowered(below: Sequence[Below]) -> str:
         return "Closed: after a change of the rules, what this ticket names is ignored. It is counted nowhere."
     told = "Closed: after a change of the rules, what this ticket names is below the ticket threshold."
     if ignored:
-        return (
-            f"{told} {ignored} of {len(below)} findings are ignored and counted nowhere, the others are still counted."
-        )
+        return f"{told} Of {many(len(below), 'finding')} {many(ignored, 'is', 'are')} ignored and counted nowhere."
     return f"{told} It is still counted."
 
 
