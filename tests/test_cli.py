@@ -194,6 +194,24 @@ def test_plan_then_apply_and_a_ticket_that_drifted(call: Call, scan: Path, tmp_p
     assert "4 before" not in call("summary", at=LATER).stdout
 
 
+@pytest.mark.parametrize("how", ["deleted", "closed"])
+def test_a_plan_that_is_applied_again_files_nothing_that_a_person_decided_on(
+    call: Call, scan: Path, tmp_path: Path, how: str
+) -> None:
+    call("plan", scan, "--out", "plan.json")
+    assert "done create" in call("apply", "plan.json").stdout
+    [path] = (tmp_path / "tickets").glob("*.md")
+    if how == "deleted":
+        path.unlink()
+    else:
+        path.write_text(path.read_text().replace("state: open", "state: closed\nclosed_as: not-planned"))
+    call("run", scan, at=LATER)
+    again = call("apply", "plan.json", at=LATER).stdout
+    assert "create" not in again
+    assert "it was filed since the plan was made" in again
+    assert path.is_file() == (how == "closed")
+
+
 def test_a_plan_of_another_scan_is_not_applied(call: Call, scan: Path) -> None:
     call("plan", scan, "--out", "plan.json")
     (scan / "two.json").write_text(json.dumps(trivy("a/b:1.0", [vulnerability("CVE-2026-0009")])))

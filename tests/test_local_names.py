@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from conftest import Place, written
 from reports import trivy, vulnerability, write
 
 from triagebot.errors import TrackerError
+from triagebot.history import History
 from triagebot.model import Content, Marker
 from triagebot.trackers import LocalTracker
 from triagebot.trackers.interface import Edit, Known
@@ -176,3 +178,27 @@ def test_what_was_left_of_a_renamed_file_is_tidied_away_and_peoples_files_are_no
     (tmp_path / ".a.md.new").write_text("a person's")
     tracker.tidy()
     assert sorted(path.name for path in tmp_path.iterdir()) == [".a.md.new", "a.md"]
+
+
+def test_a_run_that_is_killed_while_a_renamed_file_is_noted_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Since when a file without a day is closed, history alone knows: its decision must not begin anew."""
+    place = Place.create(tmp_path / "place", "")
+    scan = write(tmp_path / "s", a=trivy("r/a:1.0", [vulnerability("CVE-2026-0001")]))
+    place.run(scan, NOW)
+    [path] = (place.folder / "tickets").glob("*.md")
+    path.write_text(path.read_text().replace("state: open", "state: closed\nclosed_as: not-planned"))
+    place.run(scan, NOW + WEEK)
+    path.rename(path.with_name("mine.md"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "_note", killed)
+        with pytest.raises(KeyboardInterrupt):
+            place.run(scan, NOW + 7 * WEEK)
+    place.run(scan, NOW + 7 * WEEK)
+    [known] = (place.history / "tickets").glob("*.json")
+    assert json.loads(known.read_text())["closed_seen"][:10] == f"{NOW + WEEK:%Y-%m-%d}"

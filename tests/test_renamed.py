@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import WRITING, Place
 from reports import trivy, vulnerability, write
 
@@ -25,6 +26,17 @@ def grype(*related: str, severity: str = "High") -> dict[str, Any]:
     }]  # fmt: skip
     source = {"type": "image", "target": {"userInput": "registry.example/app:1.0", "repoDigests": [], "tags": []}}
     return {"matches": matches, "source": source, "descriptor": {"name": "grype"}, "distro": {"name": "debian"}}
+
+
+RULES = """rules:
+  - {id: crit, when: {severity: critical}, priority: P1, due: 7d, action: ticket, because: Critical.}
+  - {id: high, when: {severity: high}, priority: P2, due: 30d, action: ticket, because: High.}
+"""
+
+
+def other() -> dict[str, Any]:
+    """A report of the same image with something else, which keeps its ticket open."""
+    return trivy("registry.example/app:1.0", [vulnerability("CVE-2026-0009")])
 
 
 class Case:
@@ -121,3 +133,26 @@ def test_two_findings_that_become_one_are_decided_until_the_later_day(case: Case
     case.close()
     assert case.run(1, app=grype(), beside=beside) == {}
     assert case.run(2, app=grype(CVE), beside=beside) == {}
+
+
+def test_the_day_that_was_promised_goes_with_a_finding_that_gets_a_cve(case: Case) -> None:
+    """Critical once, then high, excused, and under another name when nothing excuses it any more."""
+    case.run(0, app=grype(severity="Critical"))
+    due = yaml.safe_load(case.ticket.read_text().split("\n---\n")[0])["due"]
+    case.run(1, app=grype())
+    rules = case.place.folder / "exceptions.yaml"
+    (case.place.folder / "triagebot.yaml").write_text(
+        "rules: [exceptions.yaml, rules.yaml]\ntrackers: {default: {type: local, path: tickets}}\n"
+    )
+    (case.place.folder / "rules.yaml").write_text(RULES)
+    rules.write_text(
+        f"exceptions: [{{asset: '*/app', vulnerability: {GHSA}, kind: accepted-risk, reason: x, approved_by: y, "
+        f"expires: {DAY + 5 * WEEK:%Y-%m-%d}}}]\n"
+    )
+    case.run(2, app=grype(), z=other())
+    assert "promised: ''" not in case.ticket.read_text()
+    case.run(3, app=grype())
+    case.run(4, app=grype(CVE))
+    case.run(6, app=grype(CVE))
+    front = yaml.safe_load(case.ticket.read_text().split("\n---\n")[0])
+    assert (front["state"], front["due"]) == ("open", due)

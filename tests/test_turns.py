@@ -13,6 +13,9 @@ import yaml
 from conftest import Place, written
 from reports import trivy, vulnerability, write
 
+from triagebot.history import History
+from triagebot.model import Marker, Ticket
+
 NOW = datetime(2026, 5, 1, 6, tzinfo=UTC)
 DAY = timedelta(days=1)
 A = {"cve": "CVE-2026-0001", "package": "zlib", "severity": "CRITICAL"}
@@ -177,6 +180,54 @@ def test_a_retired_image_that_is_scanned_again_keeps_the_day(world: World) -> No
     assert [(a["kind"], a["cause"]) for a in closed] == [("close", "retired")]
     assert world.run(A, later=8)[0][:2] == ("reopen", "reappeared")
     assert world.only["due"] == "2026-05-09"
+
+
+def test_a_late_ticket_hands_its_day_to_nothing_that_came_after_it(world: World) -> None:
+    """Upgrade tickets of a finding that is younger than the day of the ticket that showed it."""
+    world.run(A)
+    assert world.only["due"] == "2026-05-09"
+    world.run(A, B, later=20)
+    assert world.only["due"] == "2026-05-09"
+    world.by = "upgrade"
+    world.run(B)
+    assert [f["due"] for f in world.fronts() if f["state"] == "open"] == ["2026-06-21"]
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_reopening_holds_where_tracker_and_folder_have_other_names(world: World, is_closed: bool) -> None:
+    """What history knows of the former tracker is that very ticket: its decision does not count beside it."""
+    world.run(B)
+    [path] = (world.place.folder / "tickets").glob("*.md")
+    closed = "state: closed\nclosed_as: not-planned\nclosed: 2026-05-03"
+    path.write_text(path.read_text().replace("state: open", closed))
+    world.run(B)
+    if not is_closed:
+        path.write_text(path.read_text().replace(closed, "state: open"))
+    (world.place.folder / "tickets").rename(world.place.folder / "files")
+    settings = world.place.folder / "triagebot.yaml"
+    settings.write_text(
+        settings.read_text().replace("default: {type: local, path: tickets}", "x: {type: local, path: files}")
+    )
+    teams = world.place.folder / "teams.yaml"
+    teams.write_text(
+        teams.read_text().replace("name: P}", "name: P, tracker: x}").replace("name: Q}", "name: Q, tracker: x}")
+    )
+    scan = write(world.folder / "again", a=trivy("r/a:1.9", [vulnerability(B["cve"], B["package"])]))
+    told = world.place.run(scan, NOW + 9 * DAY).document
+    assert [a["kind"] for a in told["actions"] if a["kind"] not in ("leave", "update")] == []
+
+
+def test_a_decision_holds_where_a_tracker_of_that_name_is_of_another_kind(world: World) -> None:
+    world.run(B)
+    marker = Marker("image:docker.io/r/a", "main", "d", shown=tuple(world.only["triagebot"]["shown"].split()))
+    shutil.rmtree(world.place.folder / "tickets")
+    shutil.rmtree(world.place.history / "tickets")
+    gone = Ticket(
+        "acme/x#1", "https://github.com/acme/x/issues/1", "default", marker, False, closed_as="not-planned",
+        closed_at=NOW, place="acme/x",
+    )  # fmt: skip
+    History(world.place.history).remember(gone, NOW)
+    assert world.run(B) == []
 
 
 def test_a_reworded_rule_does_not_close_what_data_lowered(world: World) -> None:

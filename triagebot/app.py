@@ -29,6 +29,7 @@ from triagebot.outside import look_outside
 from triagebot.recording import record
 from triagebot.scan import Loaded, Reading
 from triagebot.seen import folders
+from triagebot.unfiled import unfiled
 from triagebot.weekly import Posted
 
 PLAN_VERSION = 1
@@ -80,7 +81,10 @@ def _done(config: Config, loaded: Loaded, options: Options, planned: Plan | None
         with stage("look"):
             view = look(config, history, state, coverage, options, keep, outside=outside)
         with stage("plan"):
-            plan = planned or (Plan() if options.record_only else make_plan(config, view, options))
+            plan = Plan() if options.record_only else planned or make_plan(config, view, options)
+            if planned:
+                since = options.now - config.settings.decision_expiry
+                plan = unfiled(plan, view.facts, history.tickets().values(), since)
         outcomes: list[Outcome] = []
         posted = Posted()
         if not (options.dry_run or options.record_only or plan.refused):

@@ -114,7 +114,7 @@ def _draft(
     lines = [i.line for i in acting if not i.line.excuse]
     lower = [i for i in (every or items) if i.rule.action != "ticket" and i.line.id in shown]
     staying = [i.line for i in lower if not i.line.excuse]
-    spared = shown | {entry.partition(":")[0] for t in tickets for entry in t.marker.promised}
+    spared = shown.union(*(t.marker.spared for t in tickets))
     excused = [i.line for i in acting if i.line.excuse]
     excused += [i.line for i in items if i.line.excuse and i.rule.action != "ticket" and i.line.id in spared]
     absent: set[str] = set()

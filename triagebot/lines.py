@@ -130,7 +130,7 @@ class Lines:
         """The rows that a ticket shows. `spared`: and those that it showed and that were excused."""
         ids = {finding for t in tickets for finding in t.marker.shown}
         if spared:
-            ids |= {entry.partition(":")[0] for t in tickets for entry in t.marker.promised}
+            ids |= {finding for t in tickets for finding in t.marker.spared}
         can_be = keys.near(rows, (keys.bare(t.marker.key, self.grouping.stream) for t in tickets))
         meant = [finding_id(*finding) in ids for finding in can_be.select(FINDING).iter_rows()]
         return can_be.filter(pl.Series(meant, dtype=pl.Boolean))

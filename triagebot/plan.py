@@ -192,7 +192,7 @@ class _Planner:
         if content.marker.digest == ticket.marker.digest and not ticket.damaged:
             return []
         fresh = [x for x in draft.lines if x.serious and x.id not in ticket.marker.serious]
-        known = {*ticket.marker.shown, *(entry.partition(":")[0] for entry in ticket.marker.promised)}
+        known = ticket.marker.spared.union(ticket.marker.shown)
         again = [x for x in fresh if x.id in known]
         fresh = [x for x in fresh if x.id not in known]
         raised = bool(ticket.marker.priority) and draft.priority < ticket.marker.priority

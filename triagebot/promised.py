@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from triagebot.keys import bare
 from triagebot.model import Draft, Line, Ticket
 
 
@@ -39,8 +40,17 @@ class Promises:
         told = self._days.get((draft.stream, line.id), ())
         return [
             f"{line.due:%Y-%m-%d}" if line.due else "",
-            *(day for day, ticket in told if not went_away(line, ticket)),
+            *(day for day, ticket in told if not went_away(line, ticket) and _meant(draft, line, day, ticket)),
         ]
+
+
+def _meant(draft: Draft, line: Line, day: str, ticket: Ticket) -> bool:
+    """Whether the day of a ticket of another key was about this finding: not if it was over before the finding came.
+
+    An open ticket that is late keeps its day for what comes to it, and hands it to nobody else.
+    """
+    is_same = bare(ticket.marker.key, ticket.marker.stream) == bare(draft.key, draft.stream)
+    return is_same or line.baseline or day >= f"{line.first_seen:%Y-%m-%d}"
 
 
 def went_away(line: Line, ticket: Ticket) -> bool:

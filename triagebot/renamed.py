@@ -44,6 +44,7 @@ def ticket(held: Ticket, ids: Mapping[str, str]) -> Ticket:
     marker = replace(
         marker, shown=_called(marker.shown, ids), serious=_called(marker.serious, ids),
         held=tuple(dict.fromkeys(_entry(entry, ids) for entry in marker.held)),
+        promised=tuple(dict.fromkeys(_entry(entry, ids) for entry in marker.promised)),
     )  # fmt: skip
     remarks = tuple(replace(remark, shown=_called(remark.shown, ids)) for remark in held.remarks)
     return replace(held, marker=marker, remarks=remarks)

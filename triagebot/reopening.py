@@ -49,8 +49,8 @@ def told(draft: Draft, ticket: Ticket, cause: Cause) -> tuple[Sequence[Line], st
 
 
 def _parted(draft: Draft, ticket: Ticket) -> tuple[list[Line], list[Line]]:
-    """(what it did not show, what it did)."""
-    shown = set(ticket.marker.shown)
+    """(what it did not show, what it did). What we closed it with as excused, it named too."""
+    shown = set(ticket.marker.shown) | (ticket.marker.spared if ticket.closed_by_us else set())
     return [x for x in draft.lines if x.id not in shown], [x for x in draft.lines if x.id in shown]
 
 

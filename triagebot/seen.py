@@ -107,9 +107,9 @@ def listed(
         seen.warnings += listing.warnings
         for old, new in listing.renamed.items():
             mine.setdefault(new, mine.pop(old))
-            if keep:
-                history.forget(name, old)
         tickets = tuple(_noted(history, t, mine.get(t.id), options, keep) for t in listing.tickets)
+        for old in listing.renamed if keep else ():
+            history.forget(name, old)  # not before the new one is known: a run can be killed in between
         unread = frozenset(mine[i].ticket.marker.key for i, _ in listing.broken if i in mine)
         unsure = _unsure(history, tracker, tickets, options, keep and not listing.shut)
         _tracked(seen, name, tickets)
@@ -164,12 +164,14 @@ def former(
 ) -> list[Ticket]:
     """The tickets of a stream, as last seen, whose trackers the settings name no more: for what people decided there.
 
-    Not those that are listed all the same, because their tracker has another name now.
+    Not those that are listed all the same, because their tracker has another name now, or its files another folder.
     """
-    there = {ticket.url for ticket in listed_now}
-    others = [k for k in known if k.ticket.tracker not in config.settings.trackers]
+    there = {name for t in listed_now for name in (t.url, (t.id, t.marker.key))}
+    named = config.settings.trackers
+    others = [k for k in known if k.ticket.tracker not in named or sharing.is_other_kind(config, k.ticket)]
     mine = [k for k in others if k.ticket.marker.stream == options.stream and not k.deleted_seen]
-    gone = [_seen_closed(k.ticket, k, options) for k in mine if k.ticket.url not in there]
+    gone = [_seen_closed(k.ticket, k, options) for k in mine
+            if not there & {k.ticket.url, (k.ticket.id, k.ticket.marker.key)}]  # fmt: skip
     return sorted(gone, key=lambda ticket: (ticket.tracker, ticket.id))
 
 

@@ -88,6 +88,8 @@ def elsewhere(config: Config, ticket: Ticket) -> Path | None:
     folder = file.parent
     if folder == here or (folder.is_dir() and here.is_dir() and folder.samefile(here)):
         return None
+    if (config.history / PULLED).exists():
+        return None  # the files came here with the history, by the name of their tracker
     if file.is_file():
         return folder
     return None if folder.is_dir() or _come_along(config) else folder
@@ -117,27 +119,20 @@ def warnings(
 def turns(mine: Told, runs: Iterable[Told]) -> Told | None:
     """The last run of other settings that take turns with these; None: none do. `runs`: records, the newest first.
 
-    They do if these ran before the others and run again. Of one and the same file it takes twice: a person may change
-    something there and take it back.
+    They do if these ran before the others and run again. What a person changes in one and the same file, and may take
+    back, is no turn.
     """
     other: Told | None = None
     names: list[str] = []
-    is_apart = has_run = False
     for number, run in enumerate(_telling(runs)):
         settings = run["took"]["settings"]
         differing = [name for name in names or _TRAITS if settings.get(name) != mine[name]]
         if other is None and number == RECENT:
             return None
-        if differing and has_run:
+        if other is not None and not differing:
             return other
-        if differing:
-            if other is None or (not is_apart and settings["at"] != mine["at"]):
-                other, names = run, differing
-            is_apart = is_apart or settings["at"] != mine["at"]
-        elif other is not None:
-            has_run = True
-        if has_run and is_apart:
-            return other
+        if other is None and differing and settings["at"] != mine["at"]:
+            other, names = run, differing
     return None
 
 
@@ -220,7 +215,7 @@ def _unreached(
     where: Mapping[str, str] = settings["trackers"]
     return [
         f"history knows {many(n, 'ticket')} in the tracker {name} ({where.get(name, 'of earlier')}), which these "
-        f"settings do not name: what people decide there does not count here. Name it too, or, where others share this "
-        f"history, give one {_REMEDY}. The last run: {settings['at']}, {_day(last)}"
+        f"settings do not name: what people decide there from now on does not count here. Name it too, or, where "
+        f"others share this history, give one {_REMEDY}. The last run: {settings['at']}, {_day(last)}"
         for name, n in sorted(count.items())
     ]

@@ -36,6 +36,7 @@ class Cause(StrEnum):
     QUOTA = "quota"
     TRACKER_INCOMPLETE = "tracker-incomplete"
     CLAIMED = "claimed"
+    FILED = "filed"
     UNREAD = "unread"
 
 

@@ -41,6 +41,11 @@ class Marker:
     promised: tuple[str, ...] = ()
     version: int = 1
 
+    @property
+    def spared(self) -> frozenset[str]:
+        """Findings that were excused when it was written."""
+        return frozenset(entry.partition(":")[0] for entry in self.promised)
+
 
 ClosedAs = Literal["", "done", "not-planned", "duplicate"]
 
