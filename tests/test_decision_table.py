@@ -40,3 +40,14 @@ def test_only_what_somebody_said_has_a_column(
     assert head in told
     name = (two if said[1] is None else one).name
     assert f"| closed as not-planned {row} `{name}` |".replace("| |", "|") in told
+
+
+def test_a_deleted_ticket_is_among_the_decisions(tmp_path: Path) -> None:
+    place = Place.create(tmp_path / "place")
+    scan = write(tmp_path / "s", one=trivy("shop/one:1", [vulnerability("CVE-2026-1")]))
+    place.run(scan, NOW)
+    [path] = (place.folder / "tickets").glob("*.md")
+    path.unlink()
+    assert "| 2026-08-01 | ticket deleted |" in place.run(scan, NOW).summary
+    assert "`image:docker.io/shop/one`" in place.run(scan, NOW + timedelta(days=80)).summary
+    assert "ticket deleted" not in place.run(scan, NOW + timedelta(days=91)).summary

@@ -233,3 +233,18 @@ def test_a_duplicate_of_what_is_closed_is_opened_for_that_reason(place: Place, t
     assert [
         (a["reason"], Path(a["ticket"]["url"]).name) for a in told.document["actions"] if a["kind"] == "reopen"
     ] == [("the ticket that it is a duplicate of is closed, and its findings are still there", one)]
+
+
+def test_a_duplicate_of_a_file_that_is_not_there_is_told_and_decides_as_not_planned(
+    place: Place, tmp_path: Path
+) -> None:
+    one, other = two(place, tmp_path)
+    close(place, one, f"duplicate\nduplicate_of: {other.removesuffix('.md')}")
+    told = place.run(both(tmp_path, 0), NOW + WEEK + timedelta(days=1))
+    assert [w for w in told.document["warnings"] if "duplicate_of" in w] == [
+        f"{place.folder}/tickets/{one}: `duplicate_of` names no ticket of this folder, so it is taken as not planned; "
+        f"did you mean {other!r}? Name the other file"
+    ]
+    close(place, other, "done")
+    later = place.run(both(tmp_path, 0), NOW + WEEK + timedelta(days=2))
+    assert [a["kind"] for a in later.document["actions"] if a["kind"] == "reopen"] == []

@@ -214,6 +214,13 @@ def _named(held: Held, what: str, ticket: Ticket) -> Decision:
     return Decision(held.by, what, held.until, held.because, ticket.id)
 
 
+def deleted(held: Iterable[Held], tickets: Iterable[Ticket]) -> list[Decision]:
+    """What people decided by deleting tickets, named by their keys. Where there is a ticket of that key, it tells."""
+    there = {_key(ticket.marker) for ticket in tickets}
+    gone = {(d.until, d.ticket) for d in held if d.kind == "deleted" and d.ticket not in there}
+    return [Decision("", _WORDS["deleted"], until, "", ticket) for until, ticket in sorted(gone)]
+
+
 def _decided(ticket: Ticket, expiry: timedelta, now: datetime, ends: Ends) -> list[Held]:
     """What people decided on this ticket itself, without what was ended or said otherwise since."""
     found: list[tuple[Held, set[str]]] = []

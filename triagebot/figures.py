@@ -41,6 +41,7 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
     vulnerabilities = judged.filter(pl.col("kind") == VULNERABILITY)
     stream = options.stream
     mine = [t for t in view.tickets if t.marker.stream == stream]
+    decided = decisions.in_force([*view.former, *mine], config.settings.decision_expiry, options.now)
     listed = sorted((i.asset, i.tag) for i in config.inventory or ())
     total, serious, excepted = summary.images(vulnerabilities, belief.shown, view.coverage, len(config.exemptions))
     return summary.Summary(
@@ -59,7 +60,7 @@ def summarised(config: Config, options: Options, view: View, left: Left) -> summ
             _acting(config), view.held,
         ),
         due_soon=sum(flag(t.marker.due, options.now, config.settings.due_soon) == DUE_SOON for t in mine if t.is_open),
-        decisions=tuple(decisions.in_force([*view.former, *mine], config.settings.decision_expiry, options.now)),
+        decisions=(*decided, *decisions.deleted(view.held.values(), mine)),
         unassignable=left.unassignable, waiting=tuple(map(config.portable, left.waiting)),
         unread=tuple((t.id, t.fault) for f in view.facts.values() for t in f.unread if t.stream in ("", stream)),
         stuck=tuple(s for s in left.stuck if _is_stuck(s, view)),

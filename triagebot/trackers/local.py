@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from triagebot.errors import TrackerError
+from triagebot.errors import TrackerError, joined
+from triagebot.files import suggest
 from triagebot.model import Content, Marker, Remark, Ticket
 from triagebot.render import many
 from triagebot.trackers.interface import (
@@ -99,14 +100,21 @@ class LocalTracker:
                 broken.append((name, look.fault or f"its `triagebot:` mapping is gone; {MEND}"))
             else:
                 tickets.append(self._ticket(path, look.front, look.body, look.marker, damaged=look.told is None))
-                if not tickets[-1].is_open and look.front.get("duplicate_of") == name:
-                    warned.append(
-                        f"{path}: `duplicate_of` names the file itself, so it is taken as not planned; "
-                        "name the other file"
-                    )
+                if tickets[-1].closed_as == "duplicate" and (fault := self._no_original(look.front, name)):
+                    warned.append(f"{path}: `duplicate_of` {fault}")
         return Listing(
             tuple(tickets), broken=tuple(broken), warnings=tuple(warned), renamed=sorts.renamed, named=file_name
         )
+
+    def _no_original(self, front: Mapping[str, Any], name: str) -> str:
+        """Why a duplicate is taken as not planned although it names another ticket; empty: it is not."""
+        other = front.get("duplicate_of")
+        if other == name:
+            return "names the file itself, so it is taken as not planned; name the other file"
+        if not other or (isinstance(other, str) and self._is_open(other, name) is not None):
+            return ""
+        near = suggest(str(other), [path.name for path in self.folder.glob("[!.]*.md")])
+        return joined("names no ticket of this folder, so it is taken as not planned" + near, "name the other file")
 
     def _remembered(self, ticket_id: str) -> Marker | None:
         known = self._known.get(ticket_id)
