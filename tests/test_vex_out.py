@@ -159,6 +159,15 @@ def test_it_is_the_same_again_but_for_its_time(place: Place) -> None:
     assert first["@id"].startswith("urn:triagebot:vex:")
 
 
+def test_fed_back_to_whoever_wrote_it_the_next_one_says_the_same(place: Place) -> None:
+    """A person's decision stays that person's where our own document, or a supplier's, says it as well."""
+    first = written(place)
+    settings = place.folder / "triagebot.yaml"
+    settings.write_text(settings.read_text() + "vex: [v.json]\n")
+    (place.folder / "v.json").write_text(json.dumps(first))
+    assert written(place)["statements"] == first["statements"]
+
+
 def test_a_duplicate_has_no_end_that_moves(place: Place) -> None:
     """Nobody knows when the other ticket closes: the statement has no day, and is the same on the next."""
     [duplicate] = (place.folder / "tickets").glob("*-c-*.md")
@@ -182,7 +191,7 @@ def test_without_a_decision_nothing_is_written(tmp_path: Path, scan: Path) -> No
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == (
         "vex: there is nothing to say: it tells of vulnerabilities that are believed and that an exception or a "
-        "person's decision covers; there are 0 exceptions in the rules and decisions on 0 tickets, and none covers "
+        "person's decision covers; of 0 exceptions in the rules and decisions on 0 tickets none covers "
         "one; nothing was written, as a document must hold a statement"
     )
     assert not out.exists()

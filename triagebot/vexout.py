@@ -19,9 +19,14 @@ def written(config: Config, options: Options, view: View, author: str) -> dict[s
 
     Raises `InputError` where there is none: a document without statements is not valid.
     """
-    judged = view.judged.filter(pl.col("kind") == "vulnerability")
+    of_ours = pl.col("excused") < len(
+        config.exemptions
+    )  # what documents say, ours fed back among them, decides nothing
+    judged = view.judged.filter(pl.col("kind") == "vulnerability").with_columns(
+        excused=pl.when(of_ours).then("excused")
+    )
     decided: dict[Finding, Decision] = {}
-    excepted = judged.filter(pl.col("excused") < len(config.exemptions))
+    excepted = judged.filter(pl.col("excused").is_not_null())
     for asset, package, vulnerability, index in excepted.select(
         "asset", "package", "vulnerability", "excused"
     ).iter_rows():
@@ -40,5 +45,5 @@ def _nothing(config: Config, view: View) -> str:
     people = many(len({held.ticket for held in view.held.values()}), "ticket")
     return (
         "there is nothing to say: it tells of vulnerabilities that are believed and that an exception or a person's "
-        f"decision covers; there are {rules} in the rules and decisions on {people}, and none covers one"
+        f"decision covers; of {rules} in the rules and decisions on {people} none covers one"
     )
