@@ -19,9 +19,8 @@ def written(config: Config, options: Options, view: View, author: str) -> dict[s
 
     Raises `InputError` where there is none: a document without statements is not valid.
     """
-    of_ours = pl.col("excused") < len(
-        config.exemptions
-    )  # what documents say, ours fed back among them, decides nothing
+    # What documents say, ours fed back among them, is no decision of ours.
+    of_ours = pl.col("excused") < len(config.exemptions)
     judged = view.judged.filter(pl.col("kind") == "vulnerability").with_columns(
         excused=pl.when(of_ours).then("excused")
     )
