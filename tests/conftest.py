@@ -17,6 +17,7 @@ from browser import chromium, opened  # noqa: F401 - fixtures
 from github_server import github, github_process  # noqa: F401 - fixtures
 from jira_server import cloud, data_center, jira, jira_servers  # noqa: F401 - fixtures
 from kills import forker  # noqa: F401 - a fixture
+from reports import several
 
 from triagebot import app, config
 from triagebot.document import Told
@@ -74,6 +75,13 @@ class Place:
         """One run in this process. `later`: how long after the scan it starts."""
         settings = config.load(self.folder / "triagebot.yaml")
         return app.run(settings, scan, Options(now=taken_at + later, taken_at=taken_at, **options))
+
+    @classmethod
+    def with_one_ticket(cls, folder: Path, at: datetime) -> Place:
+        """One that was run with one image that has something to act on."""
+        place = cls.create(folder / "place")
+        place.run(several(folder, 1), at)
+        return place
 
     def copy(self, folder: Path) -> Place:
         """The same place as it stands now, elsewhere."""

@@ -44,3 +44,9 @@ def write(folder: Path, **reports: dict[str, Any]) -> Path:
     for name, report in reports.items():
         (folder / f"{name}.json").write_text(json.dumps(report), encoding="utf-8")
     return folder
+
+
+def several(folder: Path, count: int, week: int = 0) -> Path:
+    """The scan of a week: one image with so many vulnerabilities."""
+    found = [vulnerability(f"CVE-2026-{n:04}") for n in range(count)]
+    return write(folder / f"{count}-{week}", one=trivy(f"shop/app:{week}", found))

@@ -234,6 +234,8 @@ def test_a_reopen_ends_also_what_its_ticket_carries_from_another() -> None:
     assert (held(first, both), in_force([first, both], EXPIRY, AT)) == ({}, [])
     anew = replace(first, remarks=(replace(accept, at=AT + 2 * DAY),))
     assert set(held(anew, both)) == set(SHOWN), "what is decided after it holds"
+    soon = replace(first, remarks=(replace(accept, at=AT + DAY + timedelta(minutes=1)),))
+    assert set(held(soon, both)) == set(SHOWN), "also on the same day"
 
 
 def test_a_reopen_ends_what_was_before_it_and_nothing_after() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Place, written
-from reports import trivy, vulnerability, write
+from reports import several, trivy, vulnerability, write
 
 NOW = datetime(2026, 5, 3, 6, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
@@ -17,15 +17,7 @@ WEEK = timedelta(weeks=1)
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """One ticket, open."""
-    place = Place.create(tmp_path / "place")
-    place.run(scan(tmp_path, 1), NOW)
-    return place
-
-
-def scan(folder: Path, count: int, week: int = 0) -> Path:
-    found = [vulnerability(f"CVE-2026-{n:04}") for n in range(count)]
-    return write(folder / f"{count}-{week}", one=trivy(f"shop/app:{week}", found))
+    return Place.with_one_ticket(tmp_path, NOW)
 
 
 def change(place: Place, old: str, new: str) -> str:
@@ -80,7 +72,7 @@ def test_a_misspelt_word_is_named_and_the_ticket_left_alone(
     """Whatever would be done with it if it were open, or closed."""
     name = change(place, "state: open", said)
     before = place.ticket_bytes()
-    told = place.run(scan(tmp_path, count, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, count, 1), NOW + WEEK)
     until = " Until" if fault.endswith("?") else "; until"
     assert told.document["errors"][0] == f"default: {name} {fault}{until} it is put right the ticket is left alone"
     assert told.exit_code == 1
@@ -91,7 +83,7 @@ def test_a_misspelt_word_is_named_and_the_ticket_left_alone(
 def test_a_misspelt_word_that_stands_elsewhere_is_named_too(place: Place, tmp_path: Path) -> None:
     name = change(place, "state: open", "<<: {state: bogus}")
     before = place.ticket_bytes()
-    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
     assert told.document["errors"] == [
         f"default: {name} `state` is none of open, closed; write open or closed; until then it is left alone"
     ]
@@ -102,7 +94,7 @@ def test_a_misspelt_word_that_stands_elsewhere_is_named_too(place: Place, tmp_pa
 def test_a_misspelt_field_is_named_and_no_decision_is_lost(place: Place, tmp_path: Path, field: str) -> None:
     name = change(place, "state: open", f"state: closed\n{field}: not-planned")
     before = place.ticket_bytes()
-    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
     assert told.document["errors"] == [
         f"default: {name} `{field}:` is no field; did you mean `closed_as`? Until then it is left alone"
     ]
@@ -113,7 +105,7 @@ def test_without_a_state_it_is_neither(place: Place, tmp_path: Path) -> None:
     """A misspelt name of the field is no state at all."""
     name = change(place, "state: open", "sate: closed")
     before = place.ticket_bytes()
-    told = place.run(scan(tmp_path, 0, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 0, 1), NOW + WEEK)
     assert told.document["errors"][0] == (
         f"default: {name} has no `state:` at its top; write open or closed; until then it is left alone"
     )
@@ -123,9 +115,9 @@ def test_without_a_state_it_is_neither(place: Place, tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", ["closed", "Closed", "CLOSED", '"closed"', "'closed '"])
 def test_put_right_it_counts(place: Place, tmp_path: Path, said: str) -> None:
     change(place, "state: open", "state: clsoed\nclosed_as: Won't do")
-    place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    place.run(several(tmp_path, 1, 1), NOW + WEEK)
     change(place, "state: clsoed", f"state: {said}")
-    told = place.run(scan(tmp_path, 1, 2), NOW + 2 * WEEK)
+    told = place.run(several(tmp_path, 1, 2), NOW + 2 * WEEK)
     assert (told.document["errors"], written(told.document)) == ([], {})
     assert place.open_keys() == set()
 
@@ -133,14 +125,14 @@ def test_put_right_it_counts(place: Place, tmp_path: Path, said: str) -> None:
 @pytest.mark.parametrize("said", ["closed_as: nonsense", "closed_as:", "closed_as: ''"])
 def test_an_open_ticket_needs_no_word_for_its_closing(place: Place, tmp_path: Path, said: str) -> None:
     change(place, "state: open", f"state: open\n{said}")
-    told = place.run(scan(tmp_path, 0, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 0, 1), NOW + WEEK)
     assert told.document["errors"] == []
     assert told.document["plan"]["close"] == 1
 
 
 def test_closed_without_a_word_is_done(place: Place, tmp_path: Path) -> None:
     change(place, "state: open", "state: closed\nclosed_as:")
-    told = place.run(scan(tmp_path, 1, 0), NOW + timedelta(days=1))
+    told = place.run(several(tmp_path, 1, 0), NOW + timedelta(days=1))
     assert told.document["errors"] == []
     assert place.open_keys() == set()
 
@@ -149,7 +141,7 @@ def test_closed_without_a_word_is_done(place: Place, tmp_path: Path) -> None:
 def test_a_day_that_has_begun_somewhere_counts(place: Place, tmp_path: Path, day: str) -> None:
     """Whoever closes a ticket in Auckland writes a day that is tomorrow in London."""
     change(place, "state: open", f"state: closed\nclosed_as: not-planned\nclosed: {day}")
-    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
     assert (told.document["errors"], place.open_keys()) == ([], set())
 
 
@@ -158,7 +150,7 @@ def test_what_we_closed_later_than_now_is_no_fault(place: Place, tmp_path: Path)
     from triagebot.trackers import LocalTracker
     from triagebot.trackers.interface import Known
 
-    place.run(scan(tmp_path, 0, 1), NOW + 2 * WEEK)
+    place.run(several(tmp_path, 0, 1), NOW + 2 * WEEK)
     listing = LocalTracker("default", place.folder / "tickets", NOW).listing(Known())
     assert [(t.is_open, t.closed_by_us) for t in listing.tickets] == [(False, True)]
 
@@ -170,7 +162,7 @@ def test_a_decision_with_a_misspelt_word_is_not_undone(place: Place, tmp_path: P
     change(place, "state: open", f"state: closed\n{fault}")
     before = place.ticket_bytes()
     shutil.rmtree(place.history)
-    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
     assert all(fault.rsplit("\n", maxsplit=1)[-1] in e for e in told.document["errors"]), told.document["errors"]
     assert place.ticket_bytes() == before
 

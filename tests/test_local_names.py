@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Place, written
-from reports import trivy, vulnerability, write
+from reports import several, trivy, vulnerability, write
 
 from triagebot.errors import TrackerError
 from triagebot.history import History
@@ -55,15 +55,7 @@ def test_names(
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """One ticket, open."""
-    place = Place.create(tmp_path / "place")
-    place.run(scan(tmp_path, 1), NOW)
-    return place
-
-
-def scan(folder: Path, count: int, week: int = 0) -> Path:
-    found = [vulnerability(f"CVE-2026-{n:04}") for n in range(count)]
-    return write(folder / f"{count}-{week}", one=trivy(f"shop/app:{week}", found))
+    return Place.with_one_ticket(tmp_path, NOW)
 
 
 def more(warnings: list[str]) -> list[str]:
@@ -82,14 +74,14 @@ def test_a_renamed_file_stays_the_ticket(place: Place, tmp_path: Path, name: str
     rename(place, name)
     if lost:
         shutil.rmtree(place.history)
-    told = place.run(scan(tmp_path, 2, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 2, 1), NOW + WEEK)
     assert list(place.ticket_bytes()) == [name]
     assert (told.document["errors"], more(told.document["warnings"])) == ([], [])
     assert [a["ticket"]["id"] for a in told.document["actions"]] == [name]
     assert b"CVE-2026-0001" in place.ticket_bytes()[name]
-    again = place.run(scan(tmp_path, 2, 1), NOW + WEEK)
+    again = place.run(several(tmp_path, 2, 1), NOW + WEEK)
     assert (written(again.document), more(again.document["warnings"])) == ({}, [])
-    place.run(scan(tmp_path, 0, 2), NOW + 2 * WEEK)
+    place.run(several(tmp_path, 0, 2), NOW + 2 * WEEK)
     assert [t["state"] for t in place.tickets()] == ["closed"]
 
 
@@ -97,19 +89,19 @@ def test_what_was_decided_holds_for_a_renamed_file(place: Place, tmp_path: Path)
     """Closed without a day, it counts from the run that first saw it closed, under whatever name."""
     path = rename(place, "app.md")
     path.write_text(path.read_text().replace("state: open", "state: closed\nclosed_as: wontfix", 1))
-    place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    place.run(several(tmp_path, 1, 1), NOW + WEEK)
     path.rename(path.with_name("later.md"))
-    place.run(scan(tmp_path, 1, 2), NOW + WEEK + timedelta(days=89))
+    place.run(several(tmp_path, 1, 2), NOW + WEEK + timedelta(days=89))
     assert place.open_keys() == set()
-    place.run(scan(tmp_path, 1, 3), NOW + WEEK + timedelta(days=91))
+    place.run(several(tmp_path, 1, 3), NOW + WEEK + timedelta(days=91))
     assert [t["state"] for t in place.tickets()] == ["open"]
 
 
 def test_to_delete_it_is_a_decision_all_the_same(place: Place, tmp_path: Path) -> None:
     path = rename(place, "app.md")
-    place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    place.run(several(tmp_path, 1, 1), NOW + WEEK)
     path.unlink()
-    told = place.run(scan(tmp_path, 1, 2), NOW + 2 * WEEK)
+    told = place.run(several(tmp_path, 1, 2), NOW + 2 * WEEK)
     assert place.ticket_bytes() == {}
     assert ["app.md was deleted" in w for w in told.document["warnings"]] == [True]
 
@@ -124,7 +116,7 @@ def test_a_renamed_file_that_cannot_be_read_is_not_filed_again(
     before = place.ticket_bytes()
     if lost:
         shutil.rmtree(place.history)
-    told = place.run(scan(tmp_path, 1, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
     assert "app.md" in told.document["errors"][0]
     assert place.ticket_bytes() == before
     assert not [w for w in told.document["warnings"] if "deleted" in w]
@@ -134,8 +126,8 @@ def test_a_copy_is_named_and_ignored(place: Place, tmp_path: Path) -> None:
     (path,) = (place.folder / "tickets").glob("*.md")
     copy = path.with_name("copy of it.md")
     copy.write_bytes(path.read_bytes())
-    place.run(scan(tmp_path, 2, 1), NOW + WEEK)
-    told = place.run(scan(tmp_path, 2, 1), NOW + WEEK)
+    place.run(several(tmp_path, 2, 1), NOW + WEEK)
+    told = place.run(several(tmp_path, 2, 1), NOW + WEEK)
     assert more(told.document["warnings"]) == [
         f"{copy}: is a copy of {path.name} and is ignored; delete it, or move it away"
     ]
@@ -148,7 +140,7 @@ def test_files_of_others_are_not_looked_at(place: Place, tmp_path: Path) -> None
     (folder / "README.md").write_text("Settings:\n\ntriagebot:\n  key: x\n")
     (folder / "notes.md").write_text("---\nstate: shut\n---\ntriagebot:\n  key: x\n")
     (folder / ".hidden.md").write_text("---\ntriagebot:\n  key: x\n---\n")
-    told = place.run(scan(tmp_path, 1, 0), NOW + timedelta(hours=1))
+    told = place.run(several(tmp_path, 1, 0), NOW + timedelta(hours=1))
     assert (told.document["errors"], more(told.document["warnings"])) == ([], [])
 
 
@@ -202,3 +194,17 @@ def test_a_run_that_is_killed_while_a_renamed_file_is_noted_loses_nothing(
     place.run(scan, NOW + 7 * WEEK)
     [known] = (place.history / "tickets").glob("*.json")
     assert json.loads(known.read_text())["closed_seen"][:10] == f"{NOW + WEEK:%Y-%m-%d}"
+
+
+def test_a_file_that_was_away_and_is_put_back_under_another_name_is_no_deleted_one(
+    place: Place, tmp_path: Path
+) -> None:
+    [path] = (place.folder / "tickets").glob("*.md")
+    away = path.rename(tmp_path / "away.md")
+    told = place.run(several(tmp_path, 1, 1), NOW + WEEK)
+    assert [w for w in told.document["warnings"] if "was deleted" in w]
+    away.rename(path.with_name("mine.md"))
+    told = place.run(several(tmp_path, 1, 2), NOW + 2 * WEEK)
+    assert [w for w in told.document["warnings"] if "was deleted" in w] == []
+    assert "state: open\n" in path.with_name("mine.md").read_text()
+    assert "ticket deleted" not in told.summary

@@ -8,17 +8,17 @@ from datetime import datetime
 
 import polars as pl
 
-from triagebot import decisions, owners, renamed
+from triagebot import owners
 from triagebot.beliefs import State
 from triagebot.config import Config
 from triagebot.counted import ignoring
 from triagebot.exposure import Answer, Stream, answer, touched
 from triagebot.history import History
-from triagebot.look import Options, judge
+from triagebot.look import Options, grounds, judge
 from triagebot.looked import Look, looks
 from triagebot.model import Belief, Ticket
 from triagebot.outside import Outside, look_outside
-from triagebot.seen import connected, deletions, former, listed
+from triagebot.seen import connected, listed
 from triagebot.sheet import Sheet, make
 from triagebot.snapshots import Snapshot
 from triagebot.wanted import Question
@@ -91,16 +91,10 @@ def _stream(
     belief = state.belief
     every = {*assets, *belief.gone["asset"].unique().to_list()}
     ownership = owners.assign(sorted(every), config.teams, config.charts)
-    missed = deletions(config, history, options)
-    mine = [ticket for ticket in tickets if ticket.marker.stream == options.stream]
-    before = former(config, history.tickets().values(), options, tickets)
-    ids = renamed.renamed(belief, [*before, *mine], missed)
-    mine, before = ([renamed.ticket(ticket, ids) for ticket in tickets] for tickets in (mine, before))
-    expiry = config.settings.decision_expiry
-    held = {**renamed.decisions(missed, ids), **decisions.held_by_people([*before, *mine], expiry, options.now)}
+    ground = grounds(config, history, belief, tickets, options)
     return Stream(
         options.stream, last.label, last.taken_at, belief, images(config, history, last, belief),
-        judge(config, _of(belief, assets), ownership, outside, options.now), mine, held,
+        judge(config, _of(belief, assets), ownership, outside, options.now), ground.tickets, ground.held,
         (*config.exemptions, *outside.statements), config.rules, ownership.team_of, last.scope.end_stream,
     )  # fmt: skip
 

@@ -26,7 +26,8 @@ from triagebot.errors import LeaseError
 from triagebot.files import LocalSettings
 from triagebot.folder import Folder
 from triagebot.git import Git, GitError, repository
-from triagebot.union import HISTORY, PULLED, Kept, hurt, unite
+from triagebot.history import PULLED
+from triagebot.union import HISTORY, Kept, hurt, unite
 
 HELD_FOR = timedelta(hours=2)
 """A run that takes longer was killed: whoever waits takes over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, cast
 
@@ -44,6 +44,8 @@ class Held:
     ticket: str = ""
     original: str = ""
     lapses: date | None = None
+    moment: datetime | None = field(default=None, compare=False)
+    """When it was decided; None: a marker carries it, which knows the day alone."""
 
     @property
     def words(self) -> str:
@@ -151,25 +153,31 @@ def held_by_people(tickets: Iterable[Ticket], expiry: timedelta, now: datetime) 
     return {finding: decision for finding, decision in held.items() if today < decision.until}
 
 
-Ends = Mapping[str, list[tuple[tuple[str, str], date]]]
+Ends = Mapping[str, list[tuple[tuple[str, str], datetime]]]
 """Where (tracker, ticket) and when a person asked for a finding to be acted on again."""
 
 
 def _ends(tickets: Iterable[Ticket], expiry: timedelta) -> Ends:
     """A `reopen` is about what its ticket shows, and what it carries from tickets that were there before it."""
-    ends: dict[str, list[tuple[tuple[str, str], date]]] = {}
+    ends: dict[str, list[tuple[tuple[str, str], datetime]]] = {}
     for ticket in tickets:
-        days = [c.at.astimezone(UTC).date() for c in commands_of(ticket, expiry) if c.kind == "reopen"]
+        asked = [c.at for c in commands_of(ticket, expiry) if c.kind == "reopen"]
         carried_here = (entry.partition(":")[0] for entry in ticket.marker.held)
-        for finding in {*ticket.marker.shown, *carried_here} if days else ():
-            ends.setdefault(finding, []).append(((ticket.tracker, ticket.id), max(days)))
+        for finding in {*ticket.marker.shown, *carried_here} if asked else ():
+            ends.setdefault(finding, []).append(((ticket.tracker, ticket.id), max(asked)))
     return ends
 
 
 def _is_over(ends: Ends, ticket: Ticket, finding: str, decision: Held) -> bool:
     """Whether a `reopen` on another ticket ended what was decided on this one."""
-    at, here = decision.at, (ticket.tracker, ticket.id)
-    return at is not None and any(other != here and at <= day for other, day in ends.get(finding, ()))
+    here = (ticket.tracker, ticket.id)
+    return any(other != here and _is_before(decision, at) for other, at in ends.get(finding, ()))
+
+
+def _is_before(decision: Held, at: datetime) -> bool:
+    if decision.moment is not None:
+        return decision.moment <= at
+    return decision.at is not None and decision.at <= at.astimezone(UTC).date()
 
 
 def commands_of(ticket: Ticket, expiry: timedelta) -> list[Command]:
@@ -260,11 +268,12 @@ def _event(c: Command, ticket: Ticket) -> Event:
     if c.kind == "reopen":
         return c.at, None, ()
     day = c.at.astimezone(UTC).date()
-    return c.at, made(c.kind, c.until, c.by, day, c.because, _key(ticket.marker)), c.shown
+    said = made(c.kind, c.until, c.by, day, c.because, _key(ticket.marker))
+    return c.at, replace(said, moment=c.at), c.shown
 
 
 def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Event]:
-    if ticket.is_open or ticket.closed_by_us or ticket.closed_as not in ("not-planned", "duplicate"):
+    if not ticket.is_decision:
         return
     kind: Kind = "duplicate" if ticket.closed_as == "duplicate" else "not-planned"
     at = ticket.closed_at or now
@@ -273,7 +282,7 @@ def _closings(ticket: Ticket, expiry: timedelta, now: datetime) -> Iterator[Even
     said = made(kind, until, ticket.closed_by, at.astimezone(UTC).date(), because, _key(ticket.marker))
     if kind == "duplicate":
         said = _waiting(said, ticket.duplicate_of, ticket.duplicate_open)
-    yield at, said, ticket.marker.shown
+    yield at, replace(said, moment=at), ticket.marker.shown
 
 
 def _replay(held: dict[str, Held], events: Iterable[Event]) -> None:

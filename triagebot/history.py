@@ -33,6 +33,8 @@ from triagebot.snapshots import Snapshot, Snapshots, snapshot_name
 from triagebot.steps import Steps
 from triagebot.trend import EVENTS, Counting, Point
 
+PULLED = "pulled.json"
+"""Stands in a history that a branch keeps: what was pulled. Local tickets come and go with it."""
 _RUN = re.compile(r"20\d\d[01]\d[0-3]\dT")
 
 

@@ -115,24 +115,36 @@ def look(
 def beside(config: Config, history: History, view: View, options: Options) -> View:
     """The same for another stream (`options.stream`), by what was listed already; without drafts."""
     state = history.state(options.stream, keep_cache=False)
-    missed = deletions(config, history, options)
-    mine = [t for t in view.tickets if t.marker.stream == options.stream]
-    before = former(config, history.tickets().values(), options, view.tickets)
-    ids = renamed.renamed(state.belief, [*before, *mine], missed)
-    tickets = [renamed.ticket(t, ids) for t in mine]
-    before = [renamed.ticket(t, ids) for t in before]
-    held = {
-        **renamed.decisions(missed, ids),
-        **decisions.held_by_people([*before, *tickets], config.settings.decision_expiry, options.now),
-    }
+    ground = grounds(config, history, state.belief, view.tickets, options)
     coverage = history.scan(state.last).coverage if state.last else view.coverage.clear()
-    owned = assets(state.belief, coverage) | {_asset(t) for t in tickets}
+    owned = assets(state.belief, coverage) | {_asset(t) for t in ground.tickets}
     ownership = owners.assign(sorted(owned), config.teams, config.charts)
     outside = view.outside or look_outside(config, options.now, keep=False, ask=False)
     judged = judge(config, state.belief, ownership, outside, options.now)
     return replace(
-        view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=held, drafts=(), former=before
-    )
+        view, state=state, coverage=coverage, judged=judged, ownership=ownership, held=ground.held, drafts=(),
+        former=ground.former,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The tickets of a stream, those of former trackers, and what people decided, under the names of today."""
+
+    tickets: list[Ticket]
+    former: list[Ticket]
+    held: Mapping[str, Held]
+
+
+def grounds(config: Config, history: History, belief: Belief, tickets: Sequence[Ticket], options: Options) -> Ground:
+    """What stands for one stream among tickets that were listed before; nothing is noted."""
+    missed = deletions(config, history, options, tickets)
+    mine = [t for t in tickets if t.marker.stream == options.stream]
+    before = former(config, history.tickets().values(), options, tickets)
+    ids = renamed.renamed(belief, [*before, *mine], missed)
+    mine, before = ([renamed.ticket(t, ids) for t in some] for some in (mine, before))
+    people = decisions.held_by_people([*before, *mine], config.settings.decision_expiry, options.now)
+    return Ground(mine, before, {**renamed.decisions(missed, ids), **people})
 
 
 def _baseline_lost(

@@ -25,7 +25,7 @@ _NEW = "there is something that this ticket did not show when it was closed"
 def why(draft: Draft, ticket: Ticket, now: datetime, grace: timedelta) -> tuple[Cause, str]:
     """What speaks for opening it, and in words; `CLOSED_UNVERIFIED`: a person's word that no scan can judge yet."""
     new, back = _parted(draft, ticket)
-    if ticket.closed_as in ("not-planned", "duplicate") and not ticket.closed_by_us and back:
+    if ticket.is_decision and back:
         is_over = ticket.closed_as == "duplicate" and ticket.duplicate_open is False
         original = "the ticket that it is a duplicate of is closed, and its findings are still there"
         over = original if is_over else "the decision not to act on it has expired"

@@ -125,6 +125,7 @@ def listed(
             lost = [k for k in away if k.ticket.marker.key == SUMMARY_KEY]
             _untracked(config, history, seen, name, lost, options, keep)
             missed = [k for k in away if k.ticket.marker.stream == options.stream]
+            missed = _replaced(missed, tickets)
             seen.held |= _deleted(config, history, missed, options, keep, seen.warnings)
     return seen
 
@@ -152,11 +153,17 @@ def _untracked(
             seen.untracked[name] = f"{known.ticket.id} was deleted; it is not made again until {until}"
 
 
-def deletions(config: Config, history: History, options: Options) -> dict[str, Held]:
+def deletions(config: Config, history: History, options: Options, tickets: Iterable[Ticket]) -> dict[str, Held]:
     """The decisions that deleting tickets of a stream made, as far as earlier runs have seen them."""
     known = history.tickets().values()
     missed = [k for k in known if k.deleted_seen and k.ticket.marker.stream == options.stream]
-    return _deleted(config, history, missed, options, False, [])
+    return _deleted(config, history, _replaced(missed, tickets), options, False, [])
+
+
+def _replaced(missed: Iterable[KnownTicket], tickets: Iterable[Ticket]) -> list[KnownTicket]:
+    """Those in whose place no ticket stands: a later one carries the decision, one that was put back ends it."""
+    standing = {(t.tracker, t.place, t.marker.key) for t in tickets}
+    return [k for k in missed if (k.ticket.tracker, k.ticket.place, k.ticket.marker.key) not in standing]
 
 
 def former(

@@ -17,22 +17,18 @@ from typing import Any
 
 from triagebot.config import Config
 from triagebot.files import JiraSettings, LocalSettings, TrackerSettings
-from triagebot.history import History, KnownTicket
+from triagebot.history import PULLED, History, KnownTicket
 from triagebot.model import Ticket
 from triagebot.render import many
 
 RECENT = 10
 """Runs of a stream after which other settings are taken to have been given up."""
 
-PULLED = "pulled.json"
-"""Stands in a history that a branch keeps: local tickets come and go with it."""
-
 _TRAITS = ("group_by", "trackers", "teams", "rules")
 _SHOWN = ("group_by", "trackers")
 """Of the others only a digest is kept."""
 
 _REMEDY = "a stream of its own (`--stream NAME`)"
-_DECIDES = ("not-planned", "duplicate")
 
 Told = Mapping[str, Any]
 """What the record of a run tells of its settings; see `told`."""
@@ -92,13 +88,8 @@ def elsewhere(config: Config, ticket: Ticket) -> Path | None:
         return None  # the files came here with the history, by the name of their tracker
     if file.is_file():
         return folder
-    return None if folder.is_dir() or _come_along(config) else folder
-
-
-def _come_along(config: Config) -> bool:
-    """Whether local tickets are where the history is: both on one branch, or in one folder."""
     is_inside = config.history.resolve().is_relative_to(config.base.resolve())
-    return is_inside or (config.history / PULLED).exists()
+    return None if folder.is_dir() or is_inside else folder
 
 
 # What is said
@@ -209,7 +200,7 @@ def _unreached(
         for t in known
         if (t.tracker not in mine["trackers"] or is_other_kind(config, t))
         and t.marker.key not in keys
-        and (t.is_open or (t.closed_as in _DECIDES and not t.closed_by_us))
+        and (t.is_open or t.is_decision)
     )
     settings = last["took"]["settings"]
     where: Mapping[str, str] = settings["trackers"]

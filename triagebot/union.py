@@ -27,7 +27,7 @@ import msgspec
 
 from triagebot.errors import TriagebotError
 from triagebot.folder import Folder, read_json
-from triagebot.history import KnownTicket
+from triagebot.history import PULLED, KnownTicket
 from triagebot.mending import Mended, damaged, mend, unit_of
 from triagebot.snapshots import FORMER
 from triagebot.ticketmerge import is_touched, united
@@ -36,7 +36,6 @@ HISTORY = "history"
 """Under which name the history is kept; local tickets are under `tickets/<tracker>`."""
 
 TICKETS = "tickets/"
-PULLED = "pulled.json"
 _LEFT_OUT = (f"{HISTORY}/cache/", f"{HISTORY}/lease.json", f"{HISTORY}/{PULLED}")
 _REMOVED_STAYS = (f"{HISTORY}/tickets/", f"{HISTORY}/intents/")
 

@@ -113,6 +113,11 @@ class Ticket:
     flag: str = ""
     originals: tuple[tuple[str, bool], ...] = ()
 
+    @property
+    def is_decision(self) -> bool:
+        """Whether a person closed it to decide against acting on it."""
+        return not self.is_open and not self.closed_by_us and self.closed_as in ("not-planned", "duplicate")
+
 
 @dataclass(frozen=True)
 class Content:

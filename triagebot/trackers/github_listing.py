@@ -197,8 +197,7 @@ class Lister:
 
     def _with_closer(self, ticket: Ticket, known: Ticket | None) -> Ticket:
         """The ticket, with the person whose closing is a decision: lists do not say, so each is asked for once."""
-        is_decided = not ticket.is_open and not ticket.closed_by_us and ticket.closed_as in ("not-planned", "duplicate")
-        if not is_decided or ticket.closed_by or (known and known.closed_at == ticket.closed_at):
+        if not ticket.is_decision or ticket.closed_by or (known and known.closed_at == ticket.closed_at):
             return ticket
         try:
             closer = self.issue(ticket.id).get("closed_by") or {}

@@ -40,8 +40,7 @@ class Closings:
         `known`: as it stood at the listing before; `open_at`: when that began. Where Jira does not show the changelog,
         nobody is named.
         """
-        is_decided = not ticket.is_open and not ticket.closed_by_us and ticket.closed_as in _DECISIONS
-        if not is_decided or is_same(known, ticket.closed_as, ticket.closed_at):
+        if not ticket.is_decision or is_same(known, ticket.closed_as, ticket.closed_at):
             return ticket
         resolution = str((item["fields"].get("resolution") or {}).get("name") or "")
         was_open = open_at if known and known.is_open else None
