@@ -248,6 +248,8 @@ def test_scans_called_after_commits_are_ordered_by_their_reports(call: Call, tim
     assert said.startswith("scans/0be77d1: " if timed else "scans/9c01ab4: ")
     assert ("note: the scans are called after commits, and not all reports say when" in said) is not timed
     assert chosen() == ("scans/0be77d1" if timed else "scans/9c01ab4")
+    for pattern in ("scans", "scans/*", "scans/*[0-9]"):
+        assert call("newest", pattern).stdout.strip() == chosen()
     ran = [shlex.split(step, comments=True)[2] for step in steps_of(said) if "--record-only" in step]
     assert ran == (["scans/f3a91c2", "scans/9c01ab4"] if timed else [])
 

@@ -29,7 +29,7 @@ def newest(text: str) -> tuple[Path, str]:
     matched = [p for p in map(Path, glob(text)) if not is_alias(p, p.parent)]  # noqa: PTH207 - as a shell reads it
     scans = [p for p in matched if (has_report(p) if p.is_dir() else is_archive(p.name))]
     if scans:
-        return max(scans, key=lambda p: natural(str(p))), ""
+        return _last(scans)
     reports = {p for p in matched if p.is_file() and reads_like_one(p)}
     if not reports:
         raise InputError(text, "there is no scan", "give a folder of scans, a scan, or a pattern that matches scans")
@@ -46,6 +46,16 @@ def newest(text: str) -> tuple[Path, str]:
         "matches several reports, which make no scan each",
         "put the reports of a scan into a folder, and name that",
     )
+
+
+def _last(scans: list[Path]) -> tuple[Path, str]:
+    """The newest of some scans: those of one folder in the order that they have there, others by name."""
+    if len({p.parent for p in scans}) == 1:
+        found = layout(scans[0].parent)
+        meant = [p for p in found.scans if p in scans]
+        if len(meant) == len(scans):
+            return meant[-1], "" if found.is_ordered else UNORDERED
+    return max(scans, key=lambda p: natural(str(p))), ""
 
 
 def of_one(folder: Path) -> Layout:
