@@ -413,8 +413,9 @@ def test_the_charts_are_drawn_in_the_colours_of_the_scheme(small: Path, opened: 
     light = page.evaluate(inked)
     assert len(light) == 3
     assert "194,24,75" in light[0]  # --chart-critical
+    page.evaluate("() => document.querySelectorAll('.chart canvas').forEach((c) => { c.dataset.light = 1; })")
     page.emulate_media(color_scheme="dark")
-    told.until("document.querySelectorAll('.chart canvas').length === 3")
+    told.until("document.querySelectorAll('.chart canvas:not([data-light])').length === 3")  # drawn anew
     dark = page.evaluate(inked)
     assert "255,111,148" in dark[0]
     assert "194,24,75" not in dark[0]
